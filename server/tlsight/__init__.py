@@ -1,0 +1,1 @@
+"""tlsight finds TLS and DTLS security defects in C and C++ while they are being typed."""

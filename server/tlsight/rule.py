@@ -1,0 +1,340 @@
+"""What the rule pages say, as data: properties over roles, libraries that bind them, policies.
+
+`rulebook/` reads pages into this; `engine/` judges by it. `rules/README.md` is the manual of the
+words. Nothing here knows a file or a library.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import TypeVar
+
+from tlsight.finding import Safety, Severity
+
+_K = TypeVar("_K")
+_V = TypeVar("_V")
+
+
+def frozen(mapping: Mapping[_K, _V]) -> Mapping[_K, _V]:
+    """A read-only view of a copy of `mapping`."""
+    return MappingProxyType(dict(mapping))
+
+
+_NONE: Mapping[str, str] = MappingProxyType({})
+
+
+@dataclass(frozen=True)
+class Slot:
+    """One argument of a form: `name`, `name?` (optional), `=CONSTANT` (must be it) or `_`."""
+
+    name: str
+    optional: bool = False
+    constant: str | None = None
+
+
+@dataclass(frozen=True)
+class Form:
+    """One way to spell a call or a field, as written on a library page.
+
+    `callee` is the name of a function or macro, of a method with its class
+    (`QSslSocket::ignoreSslErrors`), of a constructor (`T::T`), or, with `field`, of a field that is
+    assigned or initialised (`Type::field = value`). The receiver is the argument `this`.
+    With `typed`, `callee` is a type: any variable or field of it that is initialised
+    (`@Type = value`).
+    """
+
+    text: str
+    callee: str
+    slots: tuple[Slot, ...]
+    rest: bool = False
+    """Further arguments are allowed (`...`)."""
+    field: bool = False
+    typed: bool = False
+
+    @property
+    def owner(self) -> str:
+        """The class of a method, constructor or field; '' for a free function."""
+        return self.callee.rpartition("::")[0]
+
+    @property
+    def name(self) -> str:
+        """The last part of the callee."""
+        return self.callee.rpartition("::")[2]
+
+
+@dataclass(frozen=True)
+class Mend:
+    """How a bad call is mended, in terms of its arguments. Empty parts do nothing.
+
+    `set` replaces arguments, `add` appends missing ones, `rename` changes the callee as spelled,
+    `drop` takes flags out of an or-ed argument, `remove` deletes the statement.
+    """
+
+    set: Mapping[str, str] = field(default_factory=lambda: _NONE)
+    add: tuple[str, ...] = ()
+    rename: Mapping[str, str] = field(default_factory=lambda: _NONE)
+    drop: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
+    remove: bool = False
+    title: str = ""
+    safety: Safety | None = None
+    """None: the property's own."""
+
+
+@dataclass(frozen=True)
+class Binding:
+    """One `[call.ID]` of a library page: the calls that play a role, and what they mean.
+
+    `where` limits the role to calls whose arguments satisfy conditions (see `Condition`).
+    `means` gives pseudo-arguments a fixed meaning (`TLSv1_method()` means version `TLSv1.0`).
+    `ok` and `fail` are comparisons that the result satisfies on success and on failure.
+    `writes` says how many bytes are written to an argument: a number, `@argument` for the value of
+    another argument, or `size:ARGUMENT` for the size of the algorithm that an argument names.
+    """
+
+    id: str
+    roles: tuple[str, ...]
+    forms: tuple[Form, ...]
+    library: str
+    where: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
+    means: Mapping[str, str] = field(default_factory=lambda: _NONE)
+    values: Mapping[str, str] = field(default_factory=lambda: _NONE)
+    """The vocabulary in which an argument is read, where it is not the one the check names."""
+    ok: str = ""
+    fail: str = ""
+    writes: Mapping[str, str] = field(default_factory=lambda: _NONE)
+    severity: Mapping[str, Severity] = field(default_factory=lambda: MappingProxyType({}))
+    """Severity by property id, where it is not the property's own."""
+    near: str = ""
+    """A regular expression that must match the name of the function or class around, of the
+    variable, or of a field or method beside it."""
+    name_tells: bool = False
+    """A method call on an object of unknown type plays the role by its name alone."""
+    mend: Mend | None = None
+    note: str = ""
+    """One clause for the message: what failure or this value means here."""
+    place: str = ""
+    """`file:line` of the table on its page."""
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """One `[values.NAME]` of a library page: what its constants mean.
+
+    `reads` is how an argument is spelled: `name` (one constant), `flags` (or-ed constants), `list`
+    (a string of names between `separators`), `suites` (a cipher list), `text` (a string).
+    """
+
+    name: str
+    reads: str
+    means: Mapping[str, str]
+    """Constant or list item as spelled, to its meaning."""
+    mend: Mapping[str, str] = field(default_factory=lambda: _NONE)
+    """Meaning (or `*`) to the constant that mends it."""
+    separators: str = ":"
+    sizes: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
+    """Meaning to output size in bytes."""
+    ignore_case: bool = False
+
+
+@dataclass(frozen=True)
+class Header:
+    """An in-memory header: the declarations of a library page."""
+
+    name: str
+    text: str
+    library: str
+    place: str = ""
+
+
+@dataclass(frozen=True)
+class SuiteAlias:
+    """A name in a cipher list and what it selects: attribute -> allowed values, or-ed sets."""
+
+    name: str
+    any: tuple[Mapping[str, tuple[str, ...]], ...]
+
+
+@dataclass(frozen=True)
+class SuiteRules:
+    """How a library reads cipher lists: aliases, what `default` stands for, and the levels."""
+
+    library: str
+    release: str
+    """The release whose words judge."""
+    aliases: Mapping[str, SuiteAlias]
+    default: str
+    """The list that the library's default word stands for."""
+    default_word: str
+    levels: Mapping[int, Mapping[str, tuple[str, ...]]] = field(
+        default_factory=lambda: MappingProxyType({})
+    )
+    default_level: int = 1
+
+
+@dataclass(frozen=True)
+class Library:
+    """A library page (or a folder of pages read as one)."""
+
+    id: str
+    title: str
+    bindings: tuple[Binding, ...] = ()
+    vocabularies: Mapping[str, Vocabulary] = field(default_factory=lambda: MappingProxyType({}))
+    headers: tuple[Header, ...] = ()
+    prefixes: tuple[str, ...] = ()
+    """Prefixes under which the same functions are known (`q_`)."""
+    include_folders: tuple[str, ...] = ()
+    """The usual places of its real headers; globs are allowed."""
+    replacements: tuple[tuple[str, str], ...] = ()
+    """Regular expressions to blank before the syntax is read (see `syntax`), and what stays."""
+    no_return: tuple[str, ...] = ()
+    """Functions that do not return, and macros that abort when their argument is false."""
+    asserts: tuple[str, ...] = ()
+    suites: SuiteRules | None = None
+    place: str = ""
+
+
+@dataclass(frozen=True)
+class Check:
+    """One `[[check]]` of a property: in these roles, this argument or result is wrong if ...
+
+    `argument` kind, exactly one of: nothing (the role itself is wrong), `judge` (a policy table),
+    `minimum` (a policy number), `needs` (a policy set of which a list must hold one), `constant`
+    (its content is a constant), `matches` (a regular expression over string literals, wherever they
+    stand if there are no roles), `capacity` (the buffer is smaller than what is written).
+    `result` kind: `wrong` names the mistake (see `engine.result`).
+    """
+
+    roles: tuple[str, ...]
+    argument: str = ""
+    judge: str = ""
+    values: str = ""
+    minimum: str = ""
+    needs: str = ""
+    constant: bool = False
+    matches: str = ""
+    capacity: bool = False
+    wrong: str = ""
+    sinks: tuple[str, ...] = ()
+    """Roles that must not be reached with the wrong result; `role.argument` names the argument."""
+    unless: tuple[str, ...] = ()
+    """Roles that, played in the unit on the same object, settle the matter."""
+    only_with: tuple[str, ...] = ()
+    """Roles of which one must be played in the unit for the check to apply."""
+    severity: Severity | None = None
+    message: str = ""
+
+
+@dataclass(frozen=True)
+class Example:
+    """A fenced block of a property page."""
+
+    kind: str
+    """bad, good or fixed."""
+    language: str
+    library: str
+    text: str
+    """The code without the lines of carets."""
+    expectations: tuple[Expectation, ...]
+    place: str
+    options: tuple[str, ...] = ()
+    """Words after the kind: `unproven`, `facts-only:REASON` …"""
+
+
+@dataclass(frozen=True)
+class Expectation:
+    """A line of carets under code: byte range in `Example.text`, rule id, message, mark."""
+
+    start: int
+    end: int
+    rule: str
+    message: str
+    mark: str = ""
+    """'', `missing` or `spurious`."""
+
+
+@dataclass(frozen=True)
+class Property:
+    """A property page: what is wrong, over roles."""
+
+    id: str
+    aspect: str
+    title: str
+    kind: str
+    """argument or result; further kinds are later engines."""
+    severity: Severity
+    cwe: tuple[int, ...]
+    checks: tuple[Check, ...]
+    message: str
+    discouraged: Severity | None = None
+    """Severity of what the policy only discourages; None: not reported."""
+    safety: Safety | None = None
+    enabled: bool = True
+    """Reported as a diagnostic unless the project says otherwise."""
+    tags: tuple[str, ...] = ()
+    examples: tuple[Example, ...] = ()
+    markdown: str = ""
+    place: str = ""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a policy says of one meaning: `level` is forbidden or discouraged."""
+
+    level: str
+    clause: str
+
+
+@dataclass(frozen=True)
+class Threshold:
+    """A number of a policy and its clause."""
+
+    value: int
+    clause: str
+
+
+@dataclass(frozen=True)
+class SuiteVerdict:
+    """Suites with these attributes (attribute -> values) are forbidden or discouraged."""
+
+    level: str
+    clause: str
+    attributes: Mapping[str, tuple[str, ...]]
+    reason: str
+
+
+@dataclass(frozen=True)
+class Policy:
+    """A policy page: every threshold with its clause."""
+
+    id: str
+    title: str
+    judge: Mapping[str, Mapping[str, Verdict]]
+    minimum: Mapping[str, Threshold]
+    needs: Mapping[str, tuple[tuple[str, ...], str]]
+    suites: tuple[SuiteVerdict, ...] = ()
+    markdown: str = ""
+    place: str = ""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Something wrong with a page or a configuration, for its author."""
+
+    place: str
+    message: str
+
+    def __str__(self) -> str:
+        """`file:line: message`, as compilers print it."""
+        return f"{self.place}: {self.message}"
+
+
+@dataclass(frozen=True)
+class Rulebook:
+    """Everything the pages say, under the policy in force."""
+
+    properties: Mapping[str, Property]
+    libraries: Mapping[str, Library]
+    policy: Policy
+    problems: tuple[Problem, ...] = ()
