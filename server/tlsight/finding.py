@@ -104,6 +104,14 @@ class Evidence:
 
 
 @dataclass(frozen=True)
+class Suppression:
+    """A finding that a comment in the code silences, and the reason that the comment gives."""
+
+    finding: Finding
+    reason: str = ""
+
+
+@dataclass(frozen=True)
 class Report:
     """The answer to one text: everything found, and everything not looked at.
 
@@ -116,3 +124,5 @@ class Report:
     missing_headers: tuple[str, ...] = ()
     final: bool = True
     suppressed: int = 0
+    suppressions: tuple[Suppression, ...] = ()
+    """The findings that `suppressed` counts."""
