@@ -6,13 +6,20 @@ from which the help, the documentation and the editors' settings are made.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+import sys
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, fields, replace
 from types import MappingProxyType
 from typing import Any
 
 from tlsight.finding import Severity
 from tlsight.rule import Problem
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
 
 PROJECT_FILE = "tlsight.toml"
 
@@ -83,6 +90,50 @@ def configured(
         except ValueError as error:
             problems.append(Problem(place, f"option '{key}': {error}"))
     return replace(base, **changed), tuple(problems)
+
+
+def project(base: Config, data: bytes, place: str) -> tuple[Config, tuple[Problem, ...]]:
+    """`base` with a project file over it; problems are placed at `place:line`.
+
+    A file that cannot be read as a whole is one problem, and changes nothing.
+    """
+    try:
+        text = data.decode()
+        values = tomllib.loads(text)
+    except UnicodeDecodeError as error:
+        line = data[: error.start].count(b"\n") + 1
+        return base, (Problem(f"{place}:{line}", "is not UTF-8"),)
+    except tomllib.TOMLDecodeError as error:
+        found = re.search(r"\(at line (\d+), column \d+\)", str(error))
+        line = int(found[1]) if found else text.count("\n") + 1
+        return base, (Problem(f"{place}:{line}", f"is not TOML: {error}"),)
+    config = base
+    problems: list[Problem] = []
+    for key, value in values.items():
+        config, wrong = configured(config, {key: value}, f"{place}:{_line_of(key, text)}")
+        problems += wrong
+    return config, tuple(problems)
+
+
+def unknown_rules(config: Config, known: Collection[str], place: str) -> tuple[Problem, ...]:
+    """A problem for each rule that `config` names and no page describes."""
+    named = {
+        "enable": config.enable,
+        "disable": config.disable,
+        "severity": tuple(config.severity),
+    }
+    return tuple(
+        Problem(place, f"option '{option}': there is no rule '{rule}'")
+        for option, rules in named.items()
+        for rule in rules
+        if rule not in known
+    )
+
+
+def _line_of(key: str, text: str) -> int:
+    name = re.escape(key)
+    found = re.search(rf"(?m)^[ \t]*(?:\[[ \t]*)?[\"']?{name}[\"']?[ \t]*[\].=]", text)
+    return text.count("\n", 0, found.start()) + 1 if found else 1
 
 
 def _read(name: str, value: Any, choices: tuple[str, ...] | None) -> Any:

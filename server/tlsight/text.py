@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
+from functools import cached_property
 from typing import NamedTuple
 
 
@@ -54,6 +55,14 @@ class Edit(NamedTuple):
 
 class OverlappingEdits(ValueError):
     """Two edits of one set touch the same bytes, so their outcome is undefined."""
+
+
+def encoded(text: str) -> bytes:
+    """The bytes of a client's string; a lone surrogate, which UTF-8 cannot hold, is replaced.
+
+    One surrogate becomes one character, so that positions after it still count right.
+    """
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace").encode()
 
 
 def apply_edits(data: bytes, edits: Iterable[Edit]) -> bytes:
@@ -124,7 +133,10 @@ def _units(data: bytes, encoding: Encoding) -> int:
 
 def _bytes(line: bytes, units: int, encoding: Encoding) -> int:
     if encoding is Encoding.UTF8:
-        return min(units, len(line))
+        end = min(units, len(line))
+        while end < len(line) and line[end] & 0xC0 == 0x80:  # never split a character
+            end += 1
+        return end
     count = 0
     for index, char in enumerate(text := line.decode(errors="surrogateescape")):
         if count >= units:
@@ -149,7 +161,7 @@ class Document:
     version: int
     data: bytes
 
-    @property
+    @cached_property
     def lines(self) -> Lines:
         """The line index of this version."""
         return Lines.of(self.data)
@@ -158,12 +170,11 @@ class Document:
         """The next version: each change applies to the outcome of the one before it."""
         data = self.data
         for change in changes:
-            new = change.text.encode(errors="surrogatepass").decode(errors="replace")
             if change.start is None or change.end is None:
-                data = new.encode()
+                data = encoded(change.text)
                 continue
             lines = Lines.of(data)
             start = lines.offset(change.start, encoding)
             end = max(start, lines.offset(change.end, encoding))
-            data = data[:start] + new.encode() + data[end:]
+            data = data[:start] + encoded(change.text) + data[end:]
         return Document(self.uri, version, data)
