@@ -1,0 +1,215 @@
+"""Findings for people, in the manner of a good compiler: place, message, source line, carets.
+
+Columns count characters from one. Carets stand under what they mean whatever the line holds:
+tabs, wide and astral characters, control characters (spelled out, never sent to a terminal).
+The outcome is styled text; whoever prints it decides whether the styles are seen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from rich.cells import cell_len
+from rich.text import Text
+
+from tlsight.finding import Finding, Fix, Safety, Severity, Unanalysed
+from tlsight.text import Edit, Lines, Span, apply_edits
+from tlsight.views.answer import Answer, Summary, clamped, place, visible
+
+_STYLES = {
+    Severity.ERROR: "bold red",
+    Severity.WARNING: "bold yellow",
+    Severity.INFORMATION: "bold cyan",
+}
+_TAB = 4
+_WIDTH = 160
+"""A line that is wider than this is shown as a window around the carets."""
+_FIX_LINES = 6
+"""A fix that touches more lines than this is named but not shown."""
+
+
+def findings(answer: Answer) -> Iterator[Text]:
+    """Each finding of a file as one block."""
+    lines = Lines.of(answer.data)
+    for finding in answer.findings:
+        yield _block(answer, lines, finding)
+
+
+def unanalysed(answers: Iterable[Answer]) -> Iterator[Text]:
+    """One line for each thing that could not be judged, and why."""
+    for answer in answers:
+        lines = Lines.of(answer.data)
+        for item in answer.report.unanalysed:
+            yield _unanalysed_line(answer, lines, item)
+
+
+def missing_headers(answers: Iterable[Answer]) -> Text | None:
+    """One line that names the headers that clang did not find, if there are any."""
+    names = sorted({name for answer in answers for name in answer.report.missing_headers})
+    if not names:
+        return None
+    shown = ", ".join(visible(name) for name in names[:8])
+    more = f" and {len(names) - 8} more" if len(names) > 8 else ""
+    line = Text("note: ", style="bold")
+    return line.append(f"headers not found, read without them: {shown}{more}", style="not bold")
+
+
+def closing(summary: Summary) -> Text:
+    """The last line of a run."""
+    parts = [
+        _count(number, name)
+        for number, name in (
+            (summary.errors, "error"),
+            (summary.warnings, "warning"),
+            (summary.information, "information"),
+        )
+        if number
+    ]
+    line = Text(f"{_count(summary.files, 'file')} checked: ")
+    line.append(", ".join(parts) or "nothing found", style="bold" if parts else "bold green")
+    if summary.fixable:
+        line.append(f"; {summary.fixable} with a fix")
+    if summary.suppressed:
+        line.append(f"; {summary.suppressed} suppressed")
+    if summary.unanalysed:
+        line.append(f"; not analysed: {_count(summary.unanalysed, 'place')}")
+    return line.append(".")
+
+
+def _count(number: int, name: str) -> str:
+    return f"{number} {name}" if number == 1 or name == "information" else f"{number} {name}s"
+
+
+def _block(answer: Answer, lines: Lines, finding: Finding) -> Text:
+    span = clamped(answer.data, finding.span)
+    block = _head(answer, lines, span.start, finding.severity.value, _STYLES[finding.severity])
+    block.append(visible(finding.message), style="bold")
+    block.append(f" [{finding.rule}]", style="dim")
+    if not finding.live:
+        block.append(" (in code that #if leaves out)", style="dim")
+    block.append("\n").append_text(_excerpt(lines, span, _STYLES[finding.severity]))
+    for related in finding.related:
+        where = clamped(answer.data, related.span)
+        block.append("\n").append_text(_head(answer, lines, where.start, "note", "bold blue"))
+        block.append(visible(related.message))
+        block.append("\n").append_text(_excerpt(lines, where, "bold blue"))
+    for fix in finding.fixes:
+        block.append("\n").append_text(_fix(lines, span, fix))
+    return block
+
+
+def _unanalysed_line(answer: Answer, lines: Lines, item: Unanalysed) -> Text:
+    if item.span is None:
+        line = Text(f"{visible(answer.path)}: ", style="bold")
+        line.append("not analysed: ", style="bold magenta")
+    else:
+        start = clamped(answer.data, item.span).start
+        line = _head(answer, lines, start, "not analysed", "bold magenta")
+    if item.function:
+        line.append(f"{visible(item.function)}: ", style="not bold")
+    return line.append(visible(item.reason), style="not bold")
+
+
+def _head(answer: Answer, lines: Lines, offset: int, word: str, style: str) -> Text:
+    line, column = place(lines, offset)
+    head = Text().append(f"{visible(answer.path)}:{line}:{column}: ", style="bold")
+    return head.append(f"{word}: ", style=style)
+
+
+def _excerpt(lines: Lines, span: Span, style: str) -> Text:
+    """The line where `span` starts, and carets under what of it stands there."""
+    number = place(lines, span.start).line
+    line = lines.line(number - 1)
+    start = span.start - lines.starts[number - 1]
+    end = min(span.end - lines.starts[number - 1], len(line))
+    text, left, right = _window(line, start, max(start, end))
+    margin = f"{number:>5} | "
+    excerpt = Text(margin, style="dim").append(text, style="not dim")
+    excerpt.append("\n" + " " * (len(margin) - 2) + "| ", style="dim")
+    return excerpt.append(" " * left + "^" * max(1, right - left), style=f"not dim {style}")
+
+
+def _window(line: bytes, start: int, end: int) -> tuple[str, int, int]:
+    """What is shown of a line, and from which to which cell of it the bytes reach."""
+    text = _expanded(line)
+    left, right = (cell_len(_expanded(line[:offset])) for offset in (start, end))
+    if cell_len(text) <= _WIDTH:
+        return text, left, right
+    first = max(0, min(left - _WIDTH // 4, cell_len(text) - _WIDTH))
+    shown, skipped = _cut(text, first)
+    right = min(right, first + _WIDTH)
+    before, after = ("…" if skipped else ""), ("…" if first + _WIDTH < cell_len(text) else "")
+    return before + shown + after, left - skipped + len(before), right - skipped + len(before)
+
+
+def _cut(text: str, first: int) -> tuple[str, int]:
+    """The characters of `text` in the window that starts at cell `first`, and the cells before."""
+    cell, skipped, shown = 0, 0, ""
+    for char in text:
+        width = cell_len(char)
+        if cell < first:
+            skipped = cell + width
+        elif cell + width <= first + _WIDTH:
+            shown += char
+        cell += width
+    return shown, skipped
+
+
+def _expanded(line: bytes) -> str:
+    """The line as it is shown: control characters spelled out, tabs as spaces."""
+    shown = ""
+    for index, part in enumerate(visible(line.decode(errors="replace")).split("\t")):
+        if index:
+            shown += " " * (_TAB - cell_len(shown) % _TAB)
+        shown += part
+    return shown
+
+
+def _fix(lines: Lines, span: Span, fix: Fix) -> Text:
+    if fix.withheld is not None:
+        line = Text("      = ", style="dim").append("no fix: ", style="not dim bold")
+        return line.append(visible(fix.withheld), style="not dim")
+    word = "fix: " if fix.safety is Safety.SAFE else "fix (unsafe): "
+    line = Text("      = ", style="dim").append(word, style="not dim bold green")
+    line.append(visible(fix.title), style="not dim")
+    for old, number, text in _changed_lines(lines, span, fix.edits):
+        sign, style = ("-", "red") if old else ("+", "green")
+        line.append(f"\n{number:>5} {sign} ", style=f"not dim {style}")
+        line.append(_expanded(text), style=f"not dim {style}")
+    return line
+
+
+def _changed_lines(
+    lines: Lines, span: Span, edits: Sequence[Edit]
+) -> Iterator[tuple[bool, int, bytes]]:
+    """The lines that a fix takes away (but for the one shown already) and the ones it brings."""
+    shown = place(lines, span.start).line
+    hunks = _hunks(lines, edits)
+    if sum(last - first + 1 for first, last, _ in hunks) > _FIX_LINES:
+        return
+    for first, last, own in hunks:
+        begin = lines.starts[first]
+        end = lines.starts[last] + len(lines.line(last))
+        old = lines.data[begin:end]
+        moved = [Edit(Span(a - begin, b - begin), text) for (a, b), text in own]
+        new = Lines.of(apply_edits(old, moved))
+        for number in range(first, last + 1):
+            if number + 1 != shown or first != last:
+                yield True, number + 1, lines.line(number)
+        for number in range(len(new.starts)):
+            if new.data:
+                yield False, first + number + 1, new.line(number)
+
+
+def _hunks(lines: Lines, edits: Sequence[Edit]) -> list[tuple[int, int, list[Edit]]]:
+    """The edits by the runs of lines (counted from zero) that they touch together."""
+    hunks: list[tuple[int, int, list[Edit]]] = []
+    for edit in sorted(edits, key=lambda item: item.span):
+        span = clamped(lines.data, edit.span)
+        first, last = (lines.position(offset).line for offset in span)
+        if hunks and hunks[-1][1] >= first:
+            start, end, own = hunks[-1]
+            hunks[-1] = (start, max(end, last), [*own, Edit(span, edit.text)])
+        else:
+            hunks.append((first, last, [Edit(span, edit.text)]))
+    return hunks
