@@ -171,6 +171,9 @@ class SuiteRules:
         default_factory=lambda: MappingProxyType({})
     )
     default_level: int = 1
+    current: tuple[Mapping[str, tuple[str, ...]], ...] = ()
+    """Or-ed attribute sets of the suites that `release` has. The others are those of earlier
+    releases, and a word adds them only if it selects nothing that is current."""
 
 
 @dataclass(frozen=True)
