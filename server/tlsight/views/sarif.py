@@ -37,7 +37,7 @@ class Run:
 
     tool_version: str
     root_uri: str
-    """The absolute URI of the folder that the answers' URIs are relative to, with `/` at its end."""
+    """The absolute URI of the folder that the answers' URIs are relative to; ends with `/`."""
     exit_code: int
     help_uri: Callable[[Property], str | None]
     """Where the page of a rule can be read."""
