@@ -1,0 +1,109 @@
+"""The engines: pure functions from a unit and a rulebook to findings.
+
+`check` is all that is used of them. No file, clock, log or global is touched here, and no name of
+any library is known.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+
+from tlsight.config import Config
+from tlsight.engine.argument import Suites, check_argument
+from tlsight.engine.index import Index, build
+from tlsight.engine.result import check_result
+from tlsight.engine.roles import Stage
+from tlsight.engine.unit import Unit
+from tlsight.finding import Finding, Unanalysed
+from tlsight.rule import Property
+from tlsight.text import Lines, Span
+
+__all__ = ["Index", "Suites", "Unit", "build", "check", "known_names", "suppressed", "unread"]
+
+
+def check(index: Index, unit: Unit, config: Config, suites: Suites) -> tuple[Finding, ...]:
+    """Everything that the rules in force find in a unit, in order of place; no suppressions."""
+    stage = Stage(index, unit)
+    found: dict[tuple[str, Span, str], Finding] = {}
+    for rule in index.rulebook.properties.values():
+        if rule.id in config.disable or not (rule.enabled or rule.id in config.enable):
+            continue
+        for item in _checked(stage, rule, suites):
+            severity = config.severity.get(rule.id)
+            item = replace(item, severity=severity) if severity is not None else item
+            found.setdefault(item.key, item)
+    return tuple(sorted(found.values(), key=lambda item: (item.span, item.rule)))
+
+
+def _checked(stage: Stage, rule: Property, suites: Suites) -> Iterator[Finding]:
+    for item in rule.checks:
+        if rule.kind == "argument":
+            yield from check_argument(stage, rule, item, suites)
+        elif rule.kind == "result":
+            yield from check_result(stage, rule, item)
+
+
+def known_names(index: Index) -> frozenset[str]:
+    """The names that play a role on a page: a use of a macro of this name is a call."""
+    return frozenset(name for name, forms in index.calls.items() if forms)
+
+
+_IGNORE = re.compile(r"tlsight-ignore\s+([\w-]+(?:\s*,\s*[\w-]+)*)\s*:\s*\S")
+
+
+def suppressed(unit: Unit, findings: tuple[Finding, ...]) -> tuple[Finding, ...]:
+    """The findings that a comment `tlsight-ignore RULE: reason` covers.
+
+    A comment after code covers its own line, one that stands alone the next line with code.
+    """
+    marks = [
+        (comment, {name.strip() for name in match[1].split(",")})
+        for comment in unit.module.comments
+        if (match := _IGNORE.search(comment.text)) is not None
+    ]
+    if not marks:
+        return ()
+    lines = Lines.of(unit.data)
+    covered: dict[int, set[str]] = {}
+    for comment, rules in marks:
+        line = lines.position(comment.span.start).line
+        start = lines.starts[line]
+        if not unit.data[start : comment.span.start].strip():
+            line = lines.position(comment.span.end).line + 1
+            while line < len(lines.starts) and _is_remark(unit, lines, line):
+                line += 1
+        covered.setdefault(line, set()).update(rules)
+    return tuple(
+        item
+        for item in findings
+        if item.rule in covered.get(lines.position(item.span.start).line, ())
+    )
+
+
+def _is_remark(unit: Unit, lines: Lines, line: int) -> bool:
+    """Whether a line is blank or starts with a comment."""
+    text = lines.line(line)
+    start = lines.starts[line] + len(text) - len(text.lstrip())
+    return not text.strip() or any(item.span.start == start for item in unit.module.comments)
+
+
+def unread(unit: Unit) -> tuple[Unanalysed, ...]:
+    """What of a unit could not be judged with certainty, and why."""
+    found = [
+        Unanalysed("the text has a syntax error here", function.body, function.name)
+        for function in unit.module.functions
+        if function.broken and function.enclosing is None
+    ]
+    broken = {item.span for item in found}
+    found += [
+        Unanalysed(
+            "clang could not read it, so types and constants are as syntax tells",
+            function.body,
+            function.name,
+        )
+        for function in unit.module.functions
+        if function.body in unit.facts.broken and function.body not in broken
+    ]
+    return tuple(found)

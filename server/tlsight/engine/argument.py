@@ -1,0 +1,370 @@
+"""Properties about what an argument may be: the engine behind `kind = "argument"`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from tlsight.engine.buffers import capacity, widened, written
+from tlsight.engine.index import spelled
+from tlsight.engine.match import Match
+from tlsight.engine.mending import by_page, by_vocabulary
+from tlsight.engine.report import finding
+from tlsight.engine.roles import Stage, played, relevant, settled
+from tlsight.engine.suites import Suite, evaluate
+from tlsight.engine.suites import judge as judge_suites
+from tlsight.engine.values import Value
+from tlsight.finding import Finding, Fix, Related, Safety
+from tlsight.ir import Call
+from tlsight.rule import Check, Property, Verdict, Vocabulary
+from tlsight.text import Span
+
+
+Suites = Callable[[], Sequence[Suite]]
+"""Gives the table of suites when it is first needed: loading it takes half a second."""
+
+
+@dataclass(frozen=True)
+class Judged:
+    """One value of an argument that is wrong, and how a message says so."""
+
+    span: Span
+    words: dict[str, str]
+    level: str = "forbidden"
+    related: tuple[Related, ...] = ()
+    fixes: tuple[Fix, ...] = ()
+    sometimes: bool = False
+
+
+def check_argument(stage: Stage, rule: Property, check: Check, suites: Suites) -> Iterator[Finding]:
+    """All findings of one check of an `argument` property."""
+    if check.matches and not check.roles:
+        yield from _strings(stage, rule, check)
+        return
+    table = played(stage)
+    if check.only_with and not any(role in table for role in check.only_with):
+        return
+    done: set[tuple[object, ...]] = set()
+    for role in check.roles:
+        for match in table.get(role, ()):
+            judged = _judge(stage, rule, check, match, suites)
+            if not judged or (check.unless and settled(stage, match, check.unless)):
+                continue
+            for item in judged:
+                key = (item.span, item.level, match.binding.id)
+                if key in done:
+                    continue
+                done.add(key)
+                found = finding(
+                    stage,
+                    rule,
+                    check,
+                    match,
+                    item.span,
+                    item.words,
+                    level=item.level,
+                    sometimes=item.sometimes,
+                    related=item.related,
+                    fixes=item.fixes,
+                )
+                if found is not None:
+                    yield found
+
+
+def _judge(
+    stage: Stage, rule: Property, check: Check, match: Match, suites: Suites
+) -> list[Judged]:
+    if check.capacity:
+        return _capacity(stage, rule, check, match)
+    if check.judge:
+        return list(_by_policy(stage, rule, check, match, suites))
+    if check.minimum:
+        return list(_below(stage, rule, check, match))
+    if check.needs:
+        return list(_lacking(stage, check, match))
+    if check.constant:
+        return list(_constant(stage, rule, check, match))
+    if check.matches:
+        return list(_matching(stage, rule, check, match))
+    return _role(stage, rule, check, match)
+
+
+def _role(stage: Stage, rule: Property, check: Check, match: Match) -> list[Judged]:
+    """The role itself is wrong: at the argument that makes it so, if one does."""
+    slot = check.argument or next(iter(match.binding.where), "")
+    values = [
+        value
+        for value in (stage.values(match, slot) if slot else ())
+        if relevant(stage, match, slot, value)
+    ]
+    fixes = by_page(stage, rule, match)
+    expr = match.arguments.get(slot) if slot != "this" else None
+    if expr is None or not values:
+        words = {"argument": slot, "value": values[0].label if values else ""}
+        return [Judged(match.span, words, fixes=fixes)]
+    everything = stage.values(match, slot)
+    sometimes = len([v for v in everything if v.kind != "parameter"]) > len(values)
+    found = []
+    for value in values[:1] if all(v.span == values[0].span for v in values) else values:
+        words = {"argument": slot, "value": value.label}
+        way = (*value.steps, Related(match.span, f"{match.spelled} is called here"))
+        inside = match.span.contains(value.span)
+        place = expr.span if inside else value.span
+        found.append(
+            Judged(place, words, related=way, fixes=fixes if inside else (), sometimes=sometimes)
+        )
+    return found
+
+
+def _by_policy(
+    stage: Stage, rule: Property, check: Check, match: Match, suites: Suites
+) -> Iterator[Judged]:
+    slot = check.argument
+    name = match.binding.values.get(slot) or check.values or check.judge
+    vocabulary = stage.index.vocabulary(match.binding, name)
+    verdicts = stage.index.rulebook.policy.judge.get(check.judge, {})
+    meant = match.binding.means.get(slot)
+    if meant is not None:
+        verdict = verdicts.get(meant)
+        if verdict is not None:
+            words = {"value": match.spelled, "meaning": meant, "clause": verdict.clause}
+            yield Judged(
+                _callee_span(match), words, verdict.level, fixes=by_page(stage, rule, match)
+            )
+        return
+    if vocabulary is None:
+        return
+    values = stage.values(match, slot)
+    judged = []
+    for value in values:
+        worst = _worst(stage, vocabulary, verdicts, value, suites)
+        if worst is not None:
+            judged.append((value, *worst))
+    plain = sum(1 for value in values if value.kind != "parameter")
+    for value, meaning, verdict, names in judged:
+        words = {
+            "value": value.label,
+            "meaning": meaning,
+            "clause": verdict.clause,
+            "names": names,
+            "argument": slot,
+        }
+        fixes = by_vocabulary(stage, rule, match, slot, value, vocabulary, meaning)
+        if not fixes and match.span.contains(value.span):
+            fixes = by_page(stage, rule, match)
+        way = value.steps
+        if not match.span.contains(value.span):
+            way = (*way, Related(match.span, f"{match.spelled} is called here"))
+        yield Judged(value.span, words, verdict.level, way, fixes, sometimes=plain > len(judged))
+
+
+def _worst(
+    stage: Stage,
+    vocabulary: Vocabulary,
+    verdicts: Mapping[str, Verdict],
+    value: Value,
+    suites: Suites,
+) -> tuple[str, Verdict, str] | None:
+    if vocabulary.reads == "suites":
+        return _suites(stage, value, suites)
+    found: list[tuple[str, Verdict, str]] = []
+    for meaning, name in meanings(stage, vocabulary, value):
+        verdict = verdicts.get(meaning)
+        if verdict is not None:
+            found.append((meaning, verdict, name))
+    if not found:
+        return None
+    found.sort(key=lambda item: item[1].level != "forbidden")
+    level = found[0][1].level
+    names = ", ".join(dict.fromkeys(item[2] for item in found if item[1].level == level))
+    return found[0][0], found[0][1], names
+
+
+def _suites(stage: Stage, value: Value, suites: Suites) -> tuple[str, Verdict, str] | None:
+    if value.text is None:
+        return None
+    for library in stage.index.rulebook.libraries.values():
+        if library.suites is None:
+            continue
+        listed = evaluate(value.text, library.suites, suites())
+        worst = judge_suites(listed, stage.index.rulebook.policy)
+        if worst is not None:
+            return worst.reason, Verdict(worst.level, worst.clause), ", ".join(worst.names)
+    return None
+
+
+def meanings(stage: Stage, vocabulary: Vocabulary, value: Value) -> Iterator[tuple[str, str]]:
+    """What a value means in a vocabulary: pairs of meaning and the name that has it."""
+    if vocabulary.reads in ("list", "text"):
+        if value.text is None:
+            return
+        parts = (
+            re.split("[" + re.escape(vocabulary.separators) + "]", value.text)
+            if vocabulary.reads == "list"
+            else [value.text]
+        )
+        table = {
+            (name.lower() if vocabulary.ignore_case else name): meaning
+            for name, meaning in vocabulary.means.items()
+        }
+        for part in parts:
+            word = part.strip().lstrip("?*")
+            if word.startswith(("!", "-")):
+                continue
+            meaning = table.get(word.lower() if vocabulary.ignore_case else word)
+            if meaning is not None:
+                yield meaning, word
+        return
+    names = value.flags if vocabulary.reads == "flags" and value.flags else value.names
+    known = False
+    for name in names:
+        for constant, meaning in vocabulary.means.items():
+            if spelled(name, constant):
+                known = True
+                yield meaning, name
+                break
+    if (
+        not known
+        and value.number is not None
+        and not any(stage.index.names_constant(name) for name in value.names)
+    ):
+        for constant, meaning in vocabulary.means.items():
+            number = stage.index.numbers.get(constant)
+            if number is None and constant.isdigit():
+                number = int(constant)
+            if number == value.number:
+                yield meaning, value.label
+                break
+
+
+def _below(stage: Stage, rule: Property, check: Check, match: Match) -> Iterator[Judged]:
+    threshold = stage.index.rulebook.policy.minimum.get(check.minimum)
+    if threshold is None:
+        return
+    values = stage.values(match, check.argument)
+    bad = [
+        value
+        for value in values
+        if value.number is not None and value.kind == "constant" and value.number < threshold.value
+    ]
+    for value in bad:
+        if value.number is None or value.number < 0:
+            continue
+        words = {
+            "value": value.label,
+            "minimum": str(threshold.value),
+            "clause": threshold.clause,
+            "argument": check.argument,
+        }
+        fixes: tuple[Fix, ...] = ()
+        if match.span.contains(value.span):
+            fixes = by_page(stage, rule, match)
+        way = value.steps
+        if not match.span.contains(value.span):
+            way = (*way, Related(match.span, f"{match.spelled} is called here"))
+        yield Judged(value.span, words, related=way, fixes=fixes, sometimes=len(values) > len(bad))
+
+
+def _lacking(stage: Stage, check: Check, match: Match) -> Iterator[Judged]:
+    needed = stage.index.rulebook.policy.needs.get(check.needs)
+    name = match.binding.values.get(check.argument) or check.values
+    vocabulary = stage.index.vocabulary(match.binding, name)
+    if needed is None or vocabulary is None:
+        return
+    wanted, clause = needed
+    for value in stage.values(match, check.argument):
+        if value.text is None or not value.text.strip():
+            continue
+        found = list(meanings(stage, vocabulary, value))
+        if any(meaning in wanted for meaning, _ in found) or not found:
+            continue
+        words = {"value": value.label, "clause": clause, "argument": check.argument}
+        yield Judged(value.span, words, related=value.steps)
+
+
+def _constant(stage: Stage, rule: Property, check: Check, match: Match) -> Iterator[Judged]:
+    values = stage.values(match, check.argument)
+    bad = [value for value in values if value.content]
+    for value in bad:
+        expr = match.arguments.get(check.argument)
+        inside = expr is not None and expr.span.contains(value.span)
+        place = expr.span if expr is not None and inside else value.span
+        words = {"value": value.label, "argument": check.argument}
+        if expr is not None:
+            data = stage.unit.data
+            words["variable"] = data[expr.span.start : expr.span.end].decode(errors="replace")
+        way = value.steps
+        if not match.span.contains(value.span):
+            way = (*way, Related(match.span, f"{match.spelled} is called here"))
+        fixes = by_page(stage, rule, match) if inside else ()
+        yield Judged(place, words, related=way, fixes=fixes, sometimes=len(values) > len(bad))
+
+
+def _matching(stage: Stage, rule: Property, check: Check, match: Match) -> Iterator[Judged]:
+    pattern = re.compile(check.matches)
+    for value in stage.values(match, check.argument):
+        if value.text is not None and pattern.search(value.text):
+            words = {"value": value.label, "argument": check.argument}
+            fixes = by_page(stage, rule, match) if match.span.contains(value.span) else ()
+            yield Judged(value.span, words, related=value.steps, fixes=fixes)
+
+
+def _strings(stage: Stage, rule: Property, check: Check) -> Iterator[Finding]:
+    pattern = re.compile(check.matches)
+    for literal in stage.unit.module.strings:
+        text = str(literal.value)
+        if not pattern.search(text):
+            continue
+        severity = check.severity or rule.severity
+        live = stage.unit.live(literal.span)
+        yield Finding(
+            rule.id,
+            check.message or rule.message,
+            literal.span,
+            severity if live else severity.lowered(),
+            _around(stage, literal.span),
+            live=live,
+        )
+
+
+def _around(stage: Stage, span: Span) -> str:
+    names = [item.name for item in stage.unit.module.functions if item.span.contains(span)]
+    return names[-1] if names else ""
+
+
+def _capacity(stage: Stage, rule: Property, check: Check, match: Match) -> list[Judged]:
+    slots: Sequence[str] = [check.argument] if check.argument else list(match.binding.writes)
+    judged: list[Judged] = []
+    for slot in slots:
+        expr = match.arguments.get(slot)
+        found = capacity(stage, match, slot)
+        if expr is None or found is None:
+            continue
+        have, variable = found
+        for size, value in written(stage, match, slot):
+            if size <= have:
+                continue
+            words = {
+                "variable": variable.name,
+                "size": str(have),
+                "needed": str(size),
+                "value": value.label if value is not None else "",
+                "argument": slot,
+            }
+            edits, reason = widened(stage, match, slot, size)
+            title = f"Widen {variable.name} to {size} bytes"
+            fix = Fix(title, tuple(edits), rule.safety or Safety.UNSAFE, reason)
+            related: tuple[Related, ...] = ()
+            if variable.span.end:
+                related = (Related(variable.span, f"{variable.name} holds {have} bytes"),)
+            judged.append(Judged(expr.span, words, related=related, fixes=(fix,)))
+            break
+    return judged
+
+
+def _callee_span(match: Match) -> Span:
+    """The callee's name and its brackets if there is nothing in them, else the whole call."""
+    if isinstance(match.site, Call) and match.site.arguments:
+        return match.site.span
+    return match.span

@@ -1,0 +1,698 @@
+"""Properties about what is made of a result: the engine behind `kind = "result"`.
+
+A result is followed as a set of *outcomes*, small integers that stand for all its values. A test
+splits the set between its edges; a mistake is a place where a set still holds what it must not.
+The walk goes forward from the call, one state per node and set, and gives up at a budget.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from tlsight.engine.flow import BUDGET
+from tlsight.engine.index import Index
+from tlsight.engine.match import Match, call_matches
+from tlsight.engine.repairing import checked, tested
+from tlsight.engine.report import finding
+from tlsight.engine.roles import Stage, played, settled
+from tlsight.engine.unit import Unit, path, strip
+from tlsight.engine.values import CONTENT, CONVERSION, possible
+from tlsight.finding import Finding, Fix, Related
+from tlsight.ir import (
+    Act,
+    Assign,
+    Binary,
+    Call,
+    Cast,
+    Evaluated,
+    Expr,
+    Function,
+    LambdaExpr,
+    Member,
+    Name,
+    Node,
+    SizeOf,
+    Unary,
+    children,
+    walk,
+)
+from tlsight.ir import Index as Subscript
+from tlsight.rule import Check, Property
+from tlsight.text import Span
+
+Outcomes = frozenset[int]
+
+_ALL = (-3, -2, -1, 0, 1, 2, 3)
+"""Everything below -2, -2, -1, 0, 1, 2, and everything above 2."""
+_COMPARISON = re.compile(r"(==|!=|<=|>=|<|>)\s*(-?\d+|null)")
+_FLIPPED = {"==": "==", "!=": "!=", "<": ">", ">": "<", "<=": ">=", ">=": "<="}
+
+
+@dataclass(frozen=True)
+class Contract:
+    """What a call's results mean: the outcomes of success and those of failure."""
+
+    ok: Outcomes
+    fail: Outcomes
+
+    @property
+    def all(self) -> Outcomes:
+        """Every outcome that the call can have."""
+        return self.ok | self.fail
+
+
+def contract(ok: str, fail: str) -> Contract | None:
+    """Read the comparisons of a binding; None if it states none."""
+    if not ok and not fail:
+        return None
+    pointer = "null" in ok + fail
+    logical = ok in ("true", "false") or fail in ("true", "false")
+    universe = frozenset((0, 1)) if pointer or logical else frozenset(_ALL)
+    good = _satisfying(ok, universe) if ok else universe - _satisfying(fail, universe)
+    bad = _satisfying(fail, universe) if fail else universe - good
+    return Contract(good, bad - good)
+
+
+def _satisfying(text: str, universe: Outcomes) -> Outcomes:
+    if text in ("true", "false"):
+        return frozenset((int(text == "true"),))
+    found = _COMPARISON.fullmatch(text.strip())
+    if found is None:
+        return frozenset()
+    number = 0 if found[2] == "null" else int(found[2])
+    return frozenset(item for item in universe if _compare(item, found[1], number))
+
+
+def _compare(item: int, operator: str, number: int) -> bool:
+    return {
+        "==": item == number,
+        "!=": item != number,
+        "<": item < number,
+        ">": item > number,
+        "<=": item <= number,
+        ">=": item >= number,
+    }[operator]
+
+
+def check_result(stage: Stage, rule: Property, check: Check) -> Iterator[Finding]:
+    """All findings of one check of a `result` property."""
+    table = played(stage)
+    if check.only_with and not any(role in table for role in check.only_with):
+        return
+    done: set[Span] = set()
+    for role in check.roles:
+        for match in table.get(role, ()):
+            means = contract(match.binding.ok, match.binding.fail)
+            if means is None or not isinstance(match.site, Call) or match.span in done:
+                continue
+            function = stage.unit.module.functions[match.function]
+            if function.nodes[match.node].expanded:
+                continue
+            walk_ = _Walk(stage, check, match, function, means)
+            mistake = walk_.run()
+            if mistake is None or (check.unless and settled(stage, match, check.unless)):
+                continue
+            done.add(match.span)
+            found = _reported(stage, rule, check, match, mistake, walk_)
+            if found is not None:
+                yield found
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """Where a result goes wrong, with the words and the way of the message."""
+
+    span: Span
+    related: tuple[Related, ...] = ()
+    fixes: tuple[Fix, ...] = ()
+    words: Mapping[str, str] | None = None
+
+
+def _reported(
+    stage: Stage, rule: Property, check: Check, match: Match, mistake: Mistake, walk_: _Walk
+) -> Finding | None:
+    words = {"argument": check.argument, **(mistake.words or {})}
+    words.setdefault("variable", walk_.variable or match.spelled)
+    return finding(
+        stage,
+        rule,
+        check,
+        match,
+        mistake.span,
+        words,
+        related=mistake.related,
+        fixes=mistake.fixes,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _State:
+    """At a node: what is still possible, whether anything looked, and which test was last."""
+
+    outcomes: Outcomes
+    tested: bool
+    last: int
+    """The node of the last test that let success and failure through together; -1: none."""
+
+
+class _Walk:
+    """One walk from one call. Its answers are `run`'s and `variable`; it changes nothing else."""
+
+    def __init__(
+        self, stage: Stage, check: Check, match: Match, function: Function, means: Contract
+    ) -> None:
+        self.stage = stage
+        self.unit: Unit = stage.unit
+        self.index: Index = stage.index
+        self.check = check
+        self.match = match
+        self.function = function
+        self.means = means
+        assert isinstance(match.site, Call)
+        self.call: Call = match.site
+        self.variable: str | None = None
+        self.mapping: Mapping[int, int] | None = None
+        """For a variable that holds a comparison of the result: outcome to its truth."""
+        self.sinks = self._sink_sites()
+
+    def run(self) -> Mistake | None:
+        """The first mistake on any path, None if there is none or it cannot be told."""
+        node = self.function.nodes[self.match.node]
+        start = _State(self.means.all, False, -1)
+        context = self._context(node)
+        wrong = self.check.wrong
+        if context == "dropped":
+            if wrong == "unchecked":
+                return Mistake(self.match.span, fixes=self._check_fix())
+            if wrong == "data-unguarded":
+                return self._forward(start, self.match.node)
+            return None
+        if context == "passed":
+            if wrong == "used-unguarded":
+                return self._nested_use(node)
+            if wrong == "as-length":
+                return self._nested_length(node)
+            if wrong == "misread" and node.act is Act.RETURN:
+                return self._returned_truth(node)
+            return None
+        if context == "stated":
+            return None
+        if wrong == "misread" and context == "stored" and self._truth_mixed():
+            return Mistake(self.match.span, fixes=self._test_fix(self.match.node, self.call))
+        return self._forward(start, self.match.node)
+
+    # How the call stands in its own step.
+
+    def _context(self, node: Node) -> str:
+        """`dropped`, `stated` (void), `tested`, `stored` (in `variable`) or `passed` (elsewhere)."""
+        if node.expr is None and node.variable is None:
+            return "passed"
+        if node.act is Act.DECLARE and node.variable is not None:
+            initial = node.variable.initial
+            if initial is not None and self._is_call(initial):
+                self._store(node.variable.name, initial, node.variable.type)
+                return "stored"
+            return "passed"
+        expr = node.expr
+        assert expr is not None
+        if node.act in (Act.TEST, Act.SWITCH):
+            if self._split(expr) is not None or (node.act is Act.SWITCH and self._is_result(expr)):
+                inner = _assignment(expr)
+                if inner is not None:
+                    self._store(path(inner.target), inner.value, None)
+                return "tested"
+            return "passed"
+        if node.act is Act.RETURN:
+            return "passed"
+        if isinstance(expr, Cast) and bare_void(expr.type) and self._is_call(expr):
+            return "stated"
+        inner = _transparent(self, expr)
+        if inner is self.call:
+            return "dropped"
+        if isinstance(inner, Assign) and inner.operator == "=" and self._is_call(inner.value):
+            name = path(inner.target)
+            if name is None or not self._followed(name):
+                return "passed"
+            self._store(name, inner.value, self.unit.type_of(self.match.function, inner.target))
+            return "stored"
+        return "passed"
+
+    def _store(self, name: str | None, value: Expr, declared: str | None) -> None:
+        self.variable = name
+        inner = _transparent(self, value)
+        if inner is not self.call:
+            split = self._split(value)
+            if split is not None:
+                self.mapping = {item: int(item in split) for item in self.means.all}
+        elif declared is not None and re.search(r"\b_?[bB]ool\b", declared):
+            self.mapping = {item: int(item != 0) for item in self.means.all}
+
+    def _followed(self, name: str) -> bool:
+        return self.unit.is_local(self.match.function, name.partition(".")[0])
+
+    def _is_call(self, expr: Expr) -> bool:
+        """Whether an expression is the call, or a comparison of it."""
+        inner = _transparent(self, expr)
+        return inner is self.call or self._split(expr) is not None
+
+    def _is_result(self, expr: Expr) -> bool:
+        """Whether an expression has the value of the result."""
+        inner = _transparent(self, expr)
+        if inner is self.call:
+            return True
+        if isinstance(inner, Assign) and inner.operator == "=":
+            return self._is_result(inner.value) or (
+                self.variable is not None
+                and path(inner.target) == self.variable
+                and _contains(inner.value, self.call)
+            )
+        if self.variable is None:
+            return False
+        if isinstance(inner, (Name, Member)):
+            return path(inner) == self.variable
+        return False
+
+    def _split(self, expr: Expr) -> Outcomes | None:
+        """The outcomes for which an expression is true; None if it does not test the result."""
+        expr = _transparent(self, expr)
+        if isinstance(expr, Unary) and expr.operator == "!":
+            inner = self._split(expr.operand)
+            return None if inner is None else self.means.all - inner
+        if self._is_result(expr):
+            return frozenset(item for item in self.means.all if self._value(item) != 0)
+        if not isinstance(expr, Binary) or expr.operator not in _FLIPPED:
+            return None
+        operator = expr.operator
+        if self._is_result(expr.left):
+            other = expr.right
+        elif self._is_result(expr.right):
+            other, operator = expr.left, _FLIPPED[operator]
+        else:
+            return None
+        number = self._number(other)
+        if number is None:
+            return None
+        return frozenset(
+            item for item in self.means.all if _compare(self._value(item), operator, number)
+        )
+
+    def _value(self, item: int) -> int:
+        if self.mapping is not None and self.variable is not None:
+            return self.mapping.get(item, item)
+        return item
+
+    def _number(self, expr: Expr) -> int | None:
+        values = possible(self.index, self.unit, self.match.function, self.match.node, expr)
+        if len(values) != 1:
+            return None
+        if values[0].kind == "null":
+            return 0
+        return values[0].number
+
+    # The walk.
+
+    def _forward(self, start: _State, node: int) -> Mistake | None:
+        seen: set[tuple[int, _State]] = set()
+        queue: list[tuple[int, _State]] = [(node, start)]
+        first = True
+        while queue:
+            at, state = queue.pop()
+            if (at, state) in seen:
+                continue
+            seen.add((at, state))
+            if len(seen) > BUDGET:
+                return None
+            step = self.function.nodes[at]
+            if not first or step.act in (Act.TEST, Act.SWITCH):
+                outcome = self._visit(at, step, state, again=not first and at == node)
+                if isinstance(outcome, Mistake):
+                    return outcome
+                queue += outcome
+            else:
+                queue += [(edge.target, state) for edge in step.next]
+            first = False
+        return None
+
+    def _visit(
+        self, at: int, step: Node, state: _State, again: bool
+    ) -> list[tuple[int, _State]] | Mistake:
+        """What follows a node, or the mistake that is there."""
+        if again or step.act is Act.EXIT:
+            ended = self._ended(state)
+            return ended if ended is not None else []
+        used = self._used(at, step, state)
+        if used is not None:
+            return used
+        if step.act is Act.TEST and step.expr is not None:
+            split = self._split(step.expr)
+            if split is not None:
+                return self._tested(at, step, state, split)
+        if step.act is Act.SWITCH and step.expr is not None and self._is_result(step.expr):
+            return self._switched(step, state)
+        if self._calls_sink(at, step, state):
+            return []
+        if self.variable is not None and step.evaluates is not None:
+            if self._passes_on(step):
+                if self.check.wrong in ("unchecked", "misread") or step.act is Act.RETURN:
+                    return []
+                return [(edge.target, state) for edge in step.next]
+            if self._overwritten(step):
+                ended = self._ended(state)
+                return ended if ended is not None else []
+        if step.variable is not None and step.variable.name == self.variable:
+            return []
+        return [(edge.target, state) for edge in step.next]
+
+    def _tested(
+        self, at: int, step: Node, state: _State, split: Outcomes
+    ) -> list[tuple[int, _State]]:
+        following = []
+        for edge in step.next:
+            kept = state.outcomes & split if edge.when is True else state.outcomes - split
+            if edge.when is None:
+                kept = state.outcomes
+            if not kept:
+                continue
+            mixed = bool(kept & self.means.ok) and bool(kept & self.means.fail)
+            following.append((edge.target, _State(kept, True, at if mixed else -1)))
+        return following
+
+    def _switched(self, step: Node, state: _State) -> list[tuple[int, _State]]:
+        named: set[int] = set()
+        cases: list[tuple[int, Outcomes | None]] = []
+        for edge in step.next:
+            if not isinstance(edge.when, tuple):
+                cases.append((edge.target, None))
+                continue
+            numbers: set[int] = set()
+            default = False
+            for case in edge.when:
+                number = None if case.value is None else self._number(case.value)
+                default = default or number is None
+                if number is not None:
+                    numbers.add(number)
+            named |= numbers
+            cases.append((edge.target, None if default else frozenset(numbers)))
+        following = []
+        for target, numbers_ in cases:
+            kept = (
+                state.outcomes - named
+                if numbers_ is None
+                else frozenset(item for item in state.outcomes if self._value(item) in numbers_)
+            )
+            if kept:
+                following.append((target, _State(kept, True, -1)))
+        return following
+
+    def _ended(self, state: _State) -> Mistake | None:
+        """What is wrong when the result is gone: at the exit, or overwritten."""
+        wrong = self.check.wrong
+        if wrong == "unchecked" and not state.tested:
+            return Mistake(self.match.span, fixes=self._check_fix())
+        if wrong == "misread" and state.last >= 0:
+            test = self.function.nodes[state.last]
+            assert test.expr is not None
+            way = (Related(self.match.span, f"the result of {self.match.spelled}"),)
+            return Mistake(test.expr.span, way, self._test_fix(state.last, test.expr))
+        failed = state.tested and state.outcomes <= self.means.fail
+        if wrong in ("unclassified", "unreported") and failed:
+            return Mistake(self.match.span)
+        return None
+
+    def _used(self, at: int, step: Node, state: _State) -> Mistake | None:
+        """A use that the state of the result does not allow."""
+        if step.evaluates is None or not state.outcomes & self.means.fail:
+            return None
+        wrong = self.check.wrong
+        expr = step.evaluates
+        if wrong == "used-unguarded" and self.variable is not None:
+            place = self._dereferenced(at, expr)
+        elif wrong == "as-length" and self.variable is not None:
+            place = self._length(at, expr)
+        elif wrong == "data-unguarded":
+            place = self._data(at, step, expr)
+        else:
+            return None
+        if place is None:
+            return None
+        way = (Related(self.match.span, f"{self.match.spelled} is called here"),)
+        return Mistake(place, way)
+
+    def _dereferenced(self, at: int, expr: Expr) -> Span | None:
+        for item in walk(expr):
+            base: Expr | None = None
+            if isinstance(item, Member) and item.arrow:
+                base = item.base
+            elif isinstance(item, Unary) and item.operator == "*":
+                base = item.operand
+            elif isinstance(item, Subscript):
+                base = item.base
+            if base is not None and self._names_result(base):
+                return item.span
+            if isinstance(item, Call) and (found := self._sink_argument(at, item)) is not None:
+                return found
+        return None
+
+    def _names_result(self, expr: Expr) -> bool:
+        inner = strip(expr)
+        return isinstance(inner, (Name, Member)) and path(inner) == self.variable
+
+    def _sink_argument(self, at: int, call: Call) -> Span | None:
+        for slots in self._slots_of(at, call):
+            for expr in slots:
+                if self._names_result(expr):
+                    return expr.span
+        return None
+
+    def _slots_of(self, at: int, call: Call) -> Iterator[list[Expr]]:
+        """The arguments of a call that stand where a sink of the check says."""
+        for match in call_matches(self.index, self.unit, self.match.function, at, call):
+            for sink in self.check.sinks:
+                role, _, slot = sink.partition(".")
+                if role in match.binding.roles and slot:
+                    found = match.arguments.get(slot)
+                    if found is not None:
+                        yield [found]
+
+    def _length(self, at: int, expr: Expr) -> Span | None:
+        for item in walk(expr):
+            if isinstance(item, Subscript) and self._names_result(item.index):
+                return item.index.span
+            if isinstance(item, Call):
+                for slots in self._slots_of(at, item):
+                    for given in slots:
+                        if self._arithmetic_of_result(given):
+                            return given.span
+        return None
+
+    def _arithmetic_of_result(self, expr: Expr) -> bool:
+        inner = strip(expr)
+        if isinstance(inner, Binary) and inner.operator in ("+", "-", "*"):
+            return self._arithmetic_of_result(inner.left) or self._arithmetic_of_result(inner.right)
+        return self._names_result(inner)
+
+    def _data(self, at: int, step: Node, expr: Expr) -> Span | None:
+        target = self.match.arguments.get(self.check.argument)
+        name = path(target) if target is not None else None
+        if name is None or at == self.match.node:
+            return None
+        if step.act is Act.RETURN:
+            return None
+        for item in walk(expr):
+            if isinstance(item, Subscript) and path(item.base) == name:
+                return item.span
+            if isinstance(item, Unary) and item.operator == "*" and path(item.operand) == name:
+                return item.span
+            if isinstance(item, Call) and item is not self.call:
+                found = self._reads(at, item, name)
+                if found is not None:
+                    return found
+        return None
+
+    def _reads(self, at: int, call: Call, name: str) -> Span | None:
+        for slots in self._slots_of(at, call):
+            for expr in slots:
+                if path(expr) == name:
+                    return expr.span
+        return None
+
+    def _nested_use(self, node: Node) -> Mistake | None:
+        """The call stands where it is dereferenced at once."""
+        assert node.evaluates is not None
+        for item in walk(node.evaluates):
+            if isinstance(item, Member) and item.arrow and strip(item.base) is self.call:
+                return Mistake(self.match.span)
+            if (
+                isinstance(item, Unary)
+                and item.operator == "*"
+                and strip(item.operand) is self.call
+            ):
+                return Mistake(self.match.span)
+            if isinstance(item, Call) and item is not self.call:
+                for slots in self._slots_of(self.match.node, item):
+                    if any(strip(expr) is self.call for expr in slots):
+                        return Mistake(self.match.span)
+        return None
+
+    def _nested_length(self, node: Node) -> Mistake | None:
+        assert node.evaluates is not None
+        for item in walk(node.evaluates):
+            if isinstance(item, Subscript) and strip(item.index) is self.call:
+                return Mistake(self.match.span)
+            if isinstance(item, Call) and item is not self.call:
+                for slots in self._slots_of(self.match.node, item):
+                    if any(strip(expr) is self.call for expr in slots):
+                        return Mistake(self.match.span)
+        return None
+
+    def _returned_truth(self, node: Node) -> Mistake | None:
+        """The truth of the result is returned, and holds a failure with the successes."""
+        assert node.expr is not None
+        inner = _transparent(self, node.expr)
+        if inner is self.call:
+            if not re.fullmatch(r"(?:static |inline |virtual )*_?[bB]ool", self.function.result):
+                return None
+            truth: Outcomes | None = frozenset(item for item in self.means.all if item != 0)
+        else:
+            truth = self._split(node.expr)
+        if truth is None:
+            return None
+        for part in (truth, self.means.all - truth):
+            if part & self.means.ok and part & self.means.fail:
+                return Mistake(inner.span, fixes=self._test_fix(self.match.node, inner))
+        return None
+
+    def _truth_mixed(self) -> bool:
+        """Whether a stored comparison lost what tells success from failure."""
+        if self.mapping is None:
+            return False
+        for truth in (0, 1):
+            part = {item for item, value in self.mapping.items() if value == truth}
+            if part & self.means.ok and part & self.means.fail:
+                return True
+        return False
+
+    def _passes_on(self, step: Node) -> bool:
+        """Whether a step hands the result to someone who may look at it."""
+        assert step.evaluates is not None
+        target: Expr | None = None
+        for item in walk(step.evaluates):
+            if (
+                isinstance(item, Assign)
+                and item.operator == "="
+                and self._names_result(item.target)
+            ):
+                target = item.target
+            if isinstance(item, LambdaExpr):
+                return True
+        return any(
+            item is not target and isinstance(item, (Name, Member)) and path(item) == self.variable
+            for item in _mentions(step.evaluates)
+        )
+
+    def _overwritten(self, step: Node) -> bool:
+        assert step.evaluates is not None
+        return any(
+            isinstance(item, Assign) and item.operator == "=" and self._names_result(item.target)
+            for item in walk(step.evaluates)
+        )
+
+    def _sink_sites(self) -> frozenset[int]:
+        """Nodes of this function with a call in a role of the check's sinks."""
+        if self.check.wrong not in ("unclassified", "unreported"):
+            return frozenset()
+        table = played(self.stage)
+        return frozenset(
+            found.node
+            for sink in self.check.sinks
+            for found in table.get(sink.partition(".")[0], ())
+            if found.function == self.match.function
+        )
+
+    def _calls_sink(self, at: int, step: Node, state: _State) -> bool:
+        if self.check.wrong not in ("unclassified", "unreported"):
+            return False
+        if at in self.sinks:
+            return True
+        if self.check.wrong == "unreported":
+            return step.act is Act.RETURN and step.expr is not None
+        if step.act is not Act.RETURN or step.expr is None or not state.tested:
+            return False
+        return any(isinstance(item, (Name, Call)) for item in walk(step.expr))
+
+    # Fixes.
+
+    def _check_fix(self) -> tuple[Fix, ...]:
+        return checked(self.stage, self.match, self.function)
+
+    def _test_fix(self, at: int, expr: Expr) -> tuple[Fix, ...]:
+        truth = self._split(expr)
+        if truth is None and self._is_result(expr):
+            truth = frozenset(item for item in self.means.all if item != 0)
+        if truth is None:
+            return ()
+        subject = self._subject(expr)
+        if subject is None or (self.mapping is not None and subject is not self.call):
+            return ()
+        positive = bool(truth & self.means.ok)
+        node = self.function.nodes[at]
+        return tested(self.stage, self.match, node, expr, subject, positive)
+
+    def _subject(self, expr: Expr) -> Expr | None:
+        """The part of a test that has the result's value."""
+        expr = _transparent(self, expr)
+        if self._is_result(expr):
+            return expr
+        if isinstance(expr, Binary):
+            return expr.left if self._is_result(expr.left) else expr.right
+        return None
+
+
+def bare_void(type_name: str) -> bool:
+    """Whether a cast is one to void, which states that a result is dropped on purpose."""
+    return type_name.strip() == "void"
+
+
+def _transparent(walk_: _Walk, expr: Expr) -> Expr:
+    """An expression without casts and without the calls that pages say are conversions."""
+    while True:
+        expr = strip(expr)
+        if not isinstance(expr, Call) or expr is walk_.call:
+            return expr
+        inner = _content(walk_, expr)
+        if inner is None:
+            return expr
+        expr = inner
+
+
+def _content(walk_: _Walk, call: Call) -> Expr | None:
+    for match in call_matches(
+        walk_.index, walk_.unit, walk_.match.function, walk_.match.node, call
+    ):
+        if CONVERSION in match.binding.roles:
+            return match.arguments.get(CONTENT)
+    return None
+
+
+def _assignment(expr: Expr) -> Assign | None:
+    for item in walk(expr):
+        if isinstance(item, Assign) and item.operator == "=":
+            return item
+    return None
+
+
+def _contains(expr: Expr, wanted: Expr) -> bool:
+    return any(item is wanted for item in walk(strip(expr)))
+
+
+def _mentions(expr: Expr) -> Iterator[Expr]:
+    """Every part of an expression, those that were evaluated before too."""
+    yield expr
+    if isinstance(expr, SizeOf):
+        return
+    if isinstance(expr, Evaluated):
+        yield from _mentions(expr.expr)
+    for child in children(expr):
+        yield from _mentions(child)

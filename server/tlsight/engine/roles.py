@@ -1,0 +1,245 @@
+"""Which roles a unit plays, and where: matches whose arguments satisfy the page's conditions."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from tlsight.engine.index import Index, integer, spelled
+from tlsight.engine.match import Match, around, matches
+from tlsight.engine.unit import Unit, contradict, path
+from tlsight.engine.values import Value, name_value, possible
+from tlsight.ir import Act, Call, CallKind, Name
+
+
+@dataclass(frozen=True)
+class Stage:
+    """An index and a unit: what every judgement needs, and nothing else."""
+
+    index: Index
+    unit: Unit
+
+    def values(self, match: Match, slot: str) -> tuple[Value, ...]:
+        """All that an argument of a match may be, its default where it is left out."""
+        key = ("values", id(match), slot)
+        known = self.unit.cache.get(key)
+        if known is None:
+            known = self._values(match, slot)
+            self.unit.cache[key] = known
+        assert isinstance(known, tuple)
+        return known
+
+    def _values(self, match: Match, slot: str) -> tuple[Value, ...]:
+        expr = match.arguments.get(slot)
+        if expr is not None:
+            return possible(self.index, self.unit, match.function, match.node, expr)
+        position = match.position(slot)
+        if position is None or not isinstance(match.site, Call):
+            return ()
+        text, default = self.unit.default_argument(match.function, match.site, position)
+        span = match.site.span
+        if text is not None:
+            return name_value(self.index, self.unit, text, span)
+        if default is None:
+            return ()
+        found = possible(self.index, self.unit, match.function, match.node, default)
+        return tuple(
+            Value(span, match.function, item.kind, item.names, item.number, item.text, item.flags)
+            for item in found
+        )
+
+
+def played(stage: Stage) -> Mapping[str, tuple[Match, ...]]:
+    """All matches of the unit by the roles that they play."""
+    known = stage.unit.cache.get("played")
+    if known is None:
+        found: dict[str, list[Match]] = {}
+        for match in matches(stage.index, stage.unit):
+            if plays(stage, match):
+                for role in match.binding.roles:
+                    found.setdefault(role, []).append(match)
+        known = {role: tuple(items) for role, items in found.items()}
+        stage.unit.cache["played"] = known
+    assert isinstance(known, dict)
+    return known
+
+
+def plays(stage: Stage, match: Match) -> bool:
+    """Whether the arguments of a match, and what is around it, satisfy its binding."""
+    binding = match.binding
+    for slot in match.form.slots:
+        if slot.constant is not None and not any(
+            _is_constant(stage, value, slot.constant) for value in stage.values(match, slot.name)
+        ):
+            return False
+    for slot_name, conditions in binding.where.items():
+        if not any(holds(stage, match, slot_name, condition) for condition in conditions):
+            return False
+    if binding.near:
+        pattern = re.compile(binding.near, re.IGNORECASE)
+        return any(pattern.search(word) for word in around(stage.unit, match))
+    return True
+
+
+def holds(stage: Stage, match: Match, slot: str, condition: str) -> bool:
+    """Whether one condition of a `where` may hold of an argument."""
+    if condition == "absent":
+        return match.arguments.get(slot) is None
+    values = stage.values(match, slot)
+    if condition == "parameter":
+        return _is_parameter(stage, match, slot)
+    if condition == "null":
+        return any(_is_null(value) for value in values)
+    if condition == "not-null":
+        return match.arguments.get(slot) is not None and not any(
+            _is_null(value) for value in values
+        )
+    if condition == "literal":
+        return any(value.content for value in values)
+    if condition in ("true", "false"):
+        wanted = int(condition == "true")
+        return any(value.number is not None and bool(value.number) == wanted for value in values)
+    word, _, rest = condition.partition(" ")
+    if word == "has":
+        return any(has_flag(stage, value, rest) for value in values)
+    if word == "lacks":
+        return bool(values) and any(
+            value.whole and _is_known(value) and not has_flag(stage, value, rest)
+            for value in values
+        )
+    if word == "not":
+        return bool(values) and any(
+            _is_known(value) and not _is_constant(stage, value, rest) for value in values
+        )
+    return any(_is_constant(stage, value, condition) for value in values)
+
+
+def relevant(stage: Stage, match: Match, slot: str, value: Value) -> bool:
+    """Whether one value of an argument is among those for which the role is played."""
+    conditions = match.binding.where.get(slot)
+    if not conditions:
+        return True
+    for condition in conditions:
+        word, _, rest = condition.partition(" ")
+        if condition == "null" and _is_null(value):
+            return True
+        if condition == "literal" and value.content:
+            return True
+        if condition in ("absent", "not-null", "parameter"):
+            return True
+        if condition in ("true", "false"):
+            if value.number is not None and bool(value.number) == (condition == "true"):
+                return True
+        elif word == "has":
+            if has_flag(stage, value, rest):
+                return True
+        elif word == "lacks":
+            if value.whole and not has_flag(stage, value, rest):
+                return True
+        elif word == "not":
+            if not _is_constant(stage, value, rest):
+                return True
+        elif _is_constant(stage, value, condition):
+            return True
+    return False
+
+
+def has_flag(stage: Stage, value: Value, name: str) -> bool:
+    """Whether a value, an or of flags perhaps, holds a flag."""
+    if any(spelled(item, name) for item in (*value.flags, *value.names)):
+        return True
+    bit = stage.index.numbers.get(name)
+    if not bit or value.number is None:
+        return False
+    return value.number & bit == bit
+
+
+def _is_known(value: Value) -> bool:
+    return value.kind in ("constant", "text", "null", "bytes")
+
+
+def _is_null(value: Value) -> bool:
+    return value.kind == "null" or (value.number == 0 and not value.flags)
+
+
+def _is_constant(stage: Stage, value: Value, name: str) -> bool:
+    if any(spelled(item, name) for item in value.names):
+        return True
+    negative = name.startswith("-")
+    number = integer(name.removeprefix("-"))
+    if number is not None:
+        return value.number == (-number if negative else number)
+    known = stage.index.numbers.get(name)
+    return (
+        known is not None
+        and value.number == known
+        and not any(stage.index.names_constant(item) for item in value.names)
+    )
+
+
+def _is_parameter(stage: Stage, match: Match, slot: str) -> bool:
+    """Whether an argument is just what the function around was handed."""
+    expr = match.arguments.get(slot)
+    if not isinstance(expr, Name):
+        return False
+    function = stage.unit.module.functions[match.function]
+    return any(item.name == expr.text for item in function.parameters) and not any(
+        node.act is Act.DECLARE and node.variable is not None and node.variable.name == expr.text
+        for node in function.nodes
+    )
+
+
+def settled(stage: Stage, match: Match, roles: tuple[str, ...]) -> bool:
+    """Whether one of these roles is played on the object of a match, as far as can be told."""
+    table = played(stage)
+    return any(
+        _related(stage, match, other)
+        for role in roles
+        for other in table.get(role, ())
+        if other.site is not match.site
+    )
+
+
+def _related(stage: Stage, match: Match, other: Match) -> bool:
+    nodes = stage.unit.module.functions
+    here = nodes[match.function].nodes[match.node].tags
+    there = nodes[other.function].nodes[other.node].tags
+    if contradict(here, there):
+        return False
+    mine = _objects(match)
+    theirs = _objects(other)
+    if match.function == other.function:
+        shared = mine.keys() & theirs.keys()
+        return not shared or any(mine[slot] == theirs[slot] for slot in shared)
+    if any(name in theirs.values() and not _own(stage, match, name) for name in mine.values()):
+        return True
+    made_here = any(_own(stage, match, name) for name in mine.values())
+    made_there = not theirs or any(_own(stage, other, name) for name in theirs.values())
+    return not (made_here and made_there)
+
+
+def _objects(match: Match) -> dict[str, str]:
+    """The objects of a match by slot, where an argument plainly denotes one."""
+    found: dict[str, str] = {}
+    for slot, expr in match.arguments.items():
+        name = path(expr) if expr is not None else None
+        if name is not None and slot != "_":
+            found[slot] = name
+    if isinstance(match.site, Call) and match.site.kind is CallKind.CONSTRUCT and match.site.target:
+        found["this"] = match.site.target
+    return found
+
+
+def _own(stage: Stage, match: Match, name: str) -> bool:
+    """Whether the object of this name is made in the function of a match, and stays there."""
+    root = name.partition(".")[0]
+    function = stage.unit.module.functions[match.function]
+    if any(item.name == root for item in function.parameters):
+        return False
+    if root not in stage.unit.variables[match.function]:
+        return False
+    return not any(
+        node.act is Act.RETURN and node.expr is not None and path(node.expr) == root
+        for node in function.nodes
+    )
