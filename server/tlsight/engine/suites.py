@@ -17,8 +17,7 @@ from tlsight.rule import Policy, SuiteRules
 
 @dataclass(frozen=True, eq=False)
 class Suite:
-    """A cipher suite: the library's name for it ('' if it has none), the standard's, and what it
-    is made of (attribute -> value)."""
+    """A cipher suite: its name to the library ('' for none), its standard name, its algorithms."""
 
     name: str
     standard: str
