@@ -136,6 +136,7 @@ class Vocabulary:
     sizes: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
     """Meaning to output size in bytes."""
     ignore_case: bool = False
+    place: str = ""
 
 
 @dataclass(frozen=True)
@@ -227,6 +228,8 @@ class Check:
     """Roles of which one must be played in the unit for the check to apply."""
     severity: Severity | None = None
     message: str = ""
+    discouraged: Severity | None = None
+    place: str = ""
 
 
 @dataclass(frozen=True)
@@ -327,10 +330,12 @@ class Problem:
 
     place: str
     message: str
+    warning: bool = False
+    """Nothing is lost by it."""
 
     def __str__(self) -> str:
         """`file:line: message`, as compilers print it."""
-        return f"{self.place}: {self.message}"
+        return f"{self.place}: {'warning: ' if self.warning else ''}{self.message}"
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,195 @@
+"""Whether pages fit each other: roles are bound, arguments are slots, meanings and names exist.
+
+Each page has been read by itself; nothing is taken away here, only reported.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+
+from tlsight.rule import Binding, Check, Library, Policy, Problem, Property, Vocabulary
+from tlsight.rulebook.table import nearest
+
+_WORD = re.compile(r"[A-Za-z_]\w*")
+_COMMENT = re.compile(r"//[^\n]*|/\*.*?\*/", re.DOTALL)
+_QUALIFIED = re.compile(r"[A-Za-z_]\w*(?:::[A-Za-z_]\w*)*")
+_CONDITION_WORDS = ("null", "not-null", "literal", "parameter", "absent", "true", "false")
+
+
+def disagreements(
+    properties: Mapping[str, Property], libraries: Mapping[str, Library], policy: Policy
+) -> Iterator[Problem]:
+    """Everything about which two pages disagree."""
+    bound = _by_role(libraries)
+    declared = _declared(libraries)
+    for found in properties.values():
+        for check in found.checks:
+            yield from _unbound(check, bound)
+            yield from _without_slot(check, bound)
+            yield from _unknown_to_policy(check, policy)
+            yield from _unread(found, check, bound, libraries)
+    for library in libraries.values():
+        for binding in library.bindings:
+            yield from _unknown_properties(binding, properties)
+            yield from _unknown_vocabularies(binding, library)
+            yield from _undeclared(binding, declared)
+        for vocabulary in library.vocabularies.values():
+            yield from _undeclared_values(vocabulary, declared)
+    yield from _unmeant(properties, libraries, policy)
+
+
+_Bound = Mapping[str, tuple[Binding, ...]]
+
+
+def _by_role(libraries: Mapping[str, Library]) -> _Bound:
+    bound: dict[str, tuple[Binding, ...]] = {}
+    for library in libraries.values():
+        for binding in library.bindings:
+            for role in binding.roles:
+                bound[role] = (*bound.get(role, ()), binding)
+    return bound
+
+
+def _declared(libraries: Mapping[str, Library]) -> frozenset[str]:
+    texts = (header.text for library in libraries.values() for header in library.headers)
+    return frozenset(word for text in texts for word in _WORD.findall(_COMMENT.sub(" ", text)))
+
+
+def _unbound(check: Check, bound: _Bound) -> Iterator[Problem]:
+    sinks = (sink.partition(".")[0] for sink in check.sinks)
+    for role in (*check.roles, *sinks, *check.unless, *check.only_with):
+        if role not in bound:
+            hint = nearest(role, bound)
+            yield Problem(check.place, f"no library binds the role '{role}'{hint}", warning=True)
+
+
+def _without_slot(check: Check, bound: _Bound) -> Iterator[Problem]:
+    wanted = [(role, check.argument) for role in check.roles if check.argument]
+    for sink in check.sinks:
+        role, _, argument = sink.partition(".")
+        if argument:
+            wanted.append((role, argument))
+    for role, argument in wanted:
+        slots = {slot for binding in bound.get(role, ()) for slot in slots_of(binding)}
+        if role in bound and argument not in slots:
+            hint = nearest(argument, slots)
+            yield Problem(
+                check.place, f"no form of the role '{role}' has a slot '{argument}'{hint}"
+            )
+
+
+def slots_of(binding: Binding) -> frozenset[str]:
+    """The names of the arguments that the forms of a binding have."""
+    names = {slot.name for form in binding.forms for slot in form.slots} - {"", "_"}
+    return frozenset(names | set(binding.means) | {"this"})
+
+
+def _unknown_to_policy(check: Check, policy: Policy) -> Iterator[Problem]:
+    for word, name, known in (
+        ("judge", check.judge, (*policy.judge, *(("suites",) if policy.suites else ()))),
+        ("minimum", check.minimum, tuple(policy.minimum)),
+        ("needs", check.needs, tuple(policy.needs)),
+    ):
+        if name and name not in known:
+            hint = nearest(name, known)
+            yield Problem(check.place, f"policy '{policy.id}' has no '{word}.{name}'{hint}")
+
+
+def vocabulary_of(check: Check, binding: Binding) -> str:
+    """The name of the vocabulary that reads the argument of a check at a binding."""
+    named = binding.values.get(check.argument, "")
+    return named or check.values or check.judge or check.needs
+
+
+def _unread(
+    found: Property, check: Check, bound: _Bound, libraries: Mapping[str, Library]
+) -> Iterator[Problem]:
+    if not check.judge and not check.needs:
+        return
+    for role in check.roles:
+        for binding in bound.get(role, ()):
+            name = vocabulary_of(check, binding)
+            vocabularies = libraries[binding.library].vocabularies
+            written = any(slot.name == check.argument for f in binding.forms for slot in f.slots)
+            if written and name not in vocabularies:
+                hint = nearest(name, vocabularies)
+                message = (
+                    f"'{found.id}' reads '{check.argument}' by 'values.{name}', which is not here"
+                )
+                yield Problem(binding.place, f"{message}{hint}")
+
+
+def _unknown_properties(binding: Binding, properties: Mapping[str, Property]) -> Iterator[Problem]:
+    for name in binding.severity:
+        if name not in properties:
+            hint = nearest(name, properties)
+            yield Problem(binding.place, f"no property page is named '{name}'{hint}", warning=True)
+
+
+def _unknown_vocabularies(binding: Binding, library: Library) -> Iterator[Problem]:
+    for name in binding.values.values():
+        if name not in library.vocabularies:
+            hint = nearest(name, library.vocabularies)
+            yield Problem(binding.place, f"there is no 'values.{name}' on this page{hint}")
+
+
+def _undeclared(binding: Binding, declared: frozenset[str]) -> Iterator[Problem]:
+    names = [form.callee for form in binding.forms if not form.typed]
+    names += [slot.constant for f in binding.forms for slot in f.slots if slot.constant]
+    for conditions in binding.where.values():
+        names += [
+            condition.rpartition(" ")[2]
+            for condition in conditions
+            if condition not in _CONDITION_WORDS
+        ]
+    if binding.mend:
+        names += [text for text in binding.mend.set.values() if _QUALIFIED.fullmatch(text)]
+        names += [*binding.mend.rename, *binding.mend.rename.values()]
+        names += [flag for flags in binding.mend.drop.values() for flag in flags]
+    for name in names:
+        yield from _undeclared_name(name, binding.place, declared)
+
+
+def _undeclared_values(vocabulary: Vocabulary, declared: frozenset[str]) -> Iterator[Problem]:
+    if vocabulary.reads not in ("name", "flags"):
+        return
+    for name in (*vocabulary.means, *vocabulary.mend.values()):
+        yield from _undeclared_name(name, vocabulary.place, declared)
+
+
+def _undeclared_name(name: str, place: str, declared: frozenset[str]) -> Iterator[Problem]:
+    parts = _WORD.findall(name) if not name[:1].isdigit() else []
+    missing = [part for part in parts if part not in declared and part not in _BUILT_IN]
+    if missing:
+        hint = nearest(missing[0], declared)
+        yield Problem(place, f"no declaration names '{name}'{hint}")
+
+
+_BUILT_IN = ("nullptr", "true", "false", "NULL")
+
+
+def _unmeant(
+    properties: Mapping[str, Property], libraries: Mapping[str, Library], policy: Policy
+) -> Iterator[Problem]:
+    """Meanings that are judged and that no library gives to anything, as far as it is read."""
+    meant: dict[str, set[str]] = {}
+    for check in (check for found in properties.values() for check in found.checks):
+        for table in (name for name in (check.judge, check.needs) if name):
+            meant.setdefault(table, set()).update(_meanings(check, libraries.values()))
+    for table, verdicts in policy.judge.items():
+        for meaning in verdicts:
+            if table in meant and meaning not in meant[table]:
+                hint = nearest(meaning, meant[table])
+                message = f"'judge.{table}' names '{meaning}', which nothing means{hint}"
+                yield Problem(policy.place, message, warning=True)
+
+
+def _meanings(check: Check, libraries: Iterable[Library]) -> Iterator[str]:
+    for library in libraries:
+        for binding in library.bindings:
+            if not set(check.roles) & set(binding.roles):
+                continue
+            vocabulary = library.vocabularies.get(vocabulary_of(check, binding))
+            yield from vocabulary.means.values() if vocabulary else ()
+            yield from (text for name, text in binding.means.items() if name == check.argument)

@@ -1,0 +1,317 @@
+"""Library pages as `rule.Library`: which calls play which roles, and what constants mean.
+
+A page is judged by itself here; whether it fits the properties and the policy, `agreement` says.
+"""
+
+from __future__ import annotations
+
+import re
+import zlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+
+from tlsight.finding import Safety, Severity
+from tlsight.rule import (
+    Binding,
+    Form,
+    Header,
+    Library,
+    Mend,
+    Problem,
+    SuiteAlias,
+    SuiteRules,
+    Vocabulary,
+)
+from tlsight.rulebook.forms import BadForm, read_form
+from tlsight.rulebook.markdown import Fence, Page
+from tlsight.rulebook.table import Table, nearest, read_tables
+
+READS = ("name", "flags", "list", "text", "suites")
+
+_NAME = re.compile(r"[a-z][a-z0-9-]*")
+_RESULT = re.compile(r"(==|!=|<=|<|>=|>) (-?\d+|null)|true|false")
+_CONDITION = re.compile(
+    r"null|not-null|literal|parameter|absent|true|false|-?\d+|0x[0-9A-Fa-f]+"
+    r"|((has|lacks) )?[A-Za-z_]\w*(::[A-Za-z_]\w*)*"
+)
+_WRITES = re.compile(r"\d+|@(?P<value>[a-z][a-z0-9-]*)|size:(?P<size>[a-z][a-z0-9-]*)")
+_HEADER_NAME = re.compile(r"(?!/)(?!.*\.\.)[\w.+/-]+")
+
+
+def read_library(
+    name: str, pages: Sequence[Page], trusted: bool
+) -> tuple[Library, tuple[Problem, ...]]:
+    """One library from its pages, in order; the bindings that are wrong are left out.
+
+    An untrusted page may not name folders outside the project.
+    """
+    parts = [_read_page(name, page, trusted) for page in pages]
+    problems = [problem for _, found in parts for problem in found]
+    merged = parts[0][0]
+    for part, _ in parts[1:]:
+        merged = _joined(merged, part, problems)
+    return merged, tuple(problems)
+
+
+def _read_page(library_id: str, page: Page, trusted: bool) -> tuple[Library, list[Problem]]:
+    table = read_tables(page)
+    bindings = tuple(
+        binding
+        for name, entry in table.tables_by_name("call")
+        if (binding := _binding(library_id, name, entry)) is not None
+    )
+    vocabularies = {
+        name: vocabulary
+        for name, entry in table.tables_by_name("values")
+        if (vocabulary := _vocabulary(name, entry)) is not None
+    }
+    suites = table.table("suites")
+    folders = table.texts("include-folders")
+    if folders and not trusted:
+        table.complain("only tlsight's own pages name 'include-folders'", "include-folders")
+    library = Library(
+        id=library_id,
+        title=page.title.partition(":")[0].strip(),
+        bindings=bindings,
+        vocabularies=vocabularies,
+        headers=_headers(library_id, page, table.problems),
+        prefixes=table.texts("prefixes"),
+        include_folders=folders if trusted else (),
+        replacements=tuple(
+            pair
+            for pair in table.pairs("replacements")
+            if table.is_pattern(pair[0], "replacements")
+        ),
+        no_return=table.texts("no-return"),
+        asserts=table.texts("asserts"),
+        suites=_suites(library_id, suites) if suites is not None else None,
+        place=page.place(1),
+    )
+    table.end()
+    return library, table.problems
+
+
+def _joined(library: Library, more: Library, problems: list[Problem]) -> Library:
+    if more.title != library.title:
+        message = f"the pages of one folder have one title, '{library.title}: …'"
+        problems.append(Problem(more.place, message))
+    ids = {binding.id: binding.place for binding in library.bindings}
+    for binding in more.bindings:
+        if binding.id in ids:
+            message = f"'call.{binding.id}' is stated at {ids[binding.id]} too"
+            problems.append(Problem(binding.place, message))
+    for name in more.vocabularies:
+        if name in library.vocabularies:
+            message = f"'values.{name}' is stated on another page of this folder too"
+            problems.append(Problem(more.place, message))
+    if library.suites and more.suites:
+        message = "'suites' is stated on another page of this folder too"
+        problems.append(Problem(more.place, message))
+    return replace(
+        library,
+        bindings=(
+            *library.bindings,
+            *(binding for binding in more.bindings if binding.id not in ids),
+        ),
+        vocabularies={**more.vocabularies, **library.vocabularies},
+        headers=_merged((*library.headers, *more.headers)),
+        prefixes=(*library.prefixes, *more.prefixes),
+        include_folders=(*library.include_folders, *more.include_folders),
+        replacements=(*library.replacements, *more.replacements),
+        no_return=(*library.no_return, *more.no_return),
+        asserts=(*library.asserts, *more.asserts),
+        suites=library.suites or more.suites,
+    )
+
+
+def _binding(library: str, call: str, table: Table) -> Binding | None:
+    before = len(table.problems)
+    forms = _forms(table)
+    names = {slot.name for form in forms for slot in form.slots} - {"", "_"} | {"this"}
+    role, roles = table.text("role"), table.texts("roles")
+    if role and roles:
+        table.complain("either 'role' or 'roles'", "role")
+    severity = {
+        name: level
+        for name, text in table.text_by_name("severity").items()
+        if (level := table.chosen(Severity, text, "severity")) is not None
+    }
+    mend = table.table("mend")
+    binding = Binding(
+        id=call,
+        roles=roles or ((role,) if role else (call,)),
+        forms=forms,
+        library=library,
+        where=table.texts_by_name("where", single=True),
+        means=table.text_by_name("means"),
+        values=table.text_by_name("values"),
+        ok=table.text("ok"),
+        fail=table.text("fail"),
+        writes=table.text_by_name("writes"),
+        severity=severity,
+        near=table.pattern("near"),
+        name_tells=table.flag("name-tells"),
+        mend=_mend(mend, names) if mend is not None else None,
+        note=table.text("note"),
+        place=table.place(),
+    )
+    _check_binding(table, binding, names)
+    table.end()
+    return binding if len(table.problems) == before else None
+
+
+def _forms(table: Table) -> tuple[Form, ...]:
+    forms: list[Form] = []
+    for text in table.texts("forms"):
+        try:
+            forms.append(read_form(text))
+        except BadForm as error:
+            table.complain(str(error), "forms", text)
+    if not table.values.get("forms"):
+        table.complain("'forms' says how the call is spelled, and is missing")
+    return tuple(forms)
+
+
+def _check_binding(table: Table, binding: Binding, names: set[str]) -> None:
+    for role in binding.roles:
+        if not _NAME.fullmatch(role):
+            table.complain(f"'{role}' is no role: small letters, digits and '-'", "roles", role)
+    for key in ("where", "values", "writes"):
+        for name in getattr(binding, key):
+            _check_slot(table, key, name, names | set(binding.means))
+    for name, conditions in binding.where.items():
+        for condition in conditions:
+            if not _CONDITION.fullmatch(condition):
+                table.complain(f"'{condition}' is no condition on '{name}'", "where", condition)
+    for key in ("ok", "fail"):
+        text = getattr(binding, key)
+        if text and not _RESULT.fullmatch(text):
+            table.complain(f"'{text}' is no test of a result, such as '== 1' or '!= null'", key)
+    for text in binding.writes.values():
+        writes = _WRITES.fullmatch(text)
+        if writes is None:
+            table.complain(f"'{text}' is no size: '20', '@slot' or 'size:slot'", "writes", text)
+        elif writes.group("value") or writes.group("size"):
+            _check_slot(table, "writes", writes.group("value") or writes.group("size"), names)
+
+
+def _check_slot(table: Table, key: str, name: str, names: Iterable[str]) -> None:
+    if name not in names:
+        table.complain(f"'{name}' is no slot of the forms{nearest(name, names)}", key, name)
+
+
+def _mend(table: Table, names: set[str]) -> Mend:
+    mend = Mend(
+        set=table.text_by_name("set"),
+        add=table.texts("add"),
+        rename=table.text_by_name("rename"),
+        drop=table.texts_by_name("drop"),
+        remove=table.flag("remove"),
+        title=table.text("title"),
+        safety=table.choice("safety", Safety),
+    )
+    for key in ("set", "drop"):
+        for name in getattr(mend, key):
+            _check_slot(table, key, name, names)
+    table.end()
+    return mend
+
+
+def _vocabulary(name: str, table: Table) -> Vocabulary | None:
+    before = len(table.problems)
+    reads = table.text("reads", "name")
+    if reads not in READS:
+        table.complain(f"'{reads}' is none of {', '.join(READS)}", "reads")
+    means: dict[str, str] = {}
+    by_meaning = table.texts_by_name("means")
+    for meaning, constants in by_meaning.items():
+        for constant in constants:
+            if means.setdefault(constant, meaning) != meaning:
+                message = f"'{constant}' means '{means[constant]}' already"
+                table.complain(message, "means", meaning)
+    vocabulary = Vocabulary(
+        name=name,
+        reads=reads,
+        means=means,
+        mend=table.text_by_name("mend"),
+        separators=table.text("separators", ":"),
+        sizes=table.number_by_name("sizes"),
+        ignore_case=table.flag("ignore-case"),
+        place=table.place(),
+    )
+    for key, keys in (("mend", vocabulary.mend), ("sizes", vocabulary.sizes)):
+        for meaning in keys:
+            if reads != "suites" and meaning not in (
+                *by_meaning,
+                *(["*"] if key == "mend" else []),
+            ):
+                hint = nearest(meaning, by_meaning)
+                table.complain(f"no constant means '{meaning}'{hint}", key, meaning)
+    table.end()
+    return vocabulary if len(table.problems) == before else None
+
+
+def _headers(library: str, page: Page, problems: list[Problem]) -> tuple[Header, ...]:
+    headers: list[Header] = []
+    for fence in page.fences:
+        named = [word for word in fence.words if word.startswith("header=")]
+        if not named:
+            if fence.words[:1] in (("c",), ("cpp",)):
+                message = "a block of code on a library page has a 'header=NAME'"
+                problems.append(Problem(page.place(fence.line - 1), message))
+            continue
+        headers += (
+            Header(
+                word.partition("=")[2], _guarded(library, fence), library, page.place(fence.line)
+            )
+            for word in named
+        )
+    problems += (
+        Problem(header.place, f"'{header.name}' is no name of a header")
+        for header in headers
+        if not _HEADER_NAME.fullmatch(header.name)
+    )
+    return _merged(header for header in headers if _HEADER_NAME.fullmatch(header.name))
+
+
+def _guarded(library: str, fence: Fence) -> str:
+    """The text behind an include guard: one block may be several headers, a header many blocks."""
+    guard = re.sub(r"\W", "_", f"TLSIGHT_{library}_{zlib.crc32(fence.text.encode()):08x}")
+    return f"#ifndef {guard}\n#define {guard}\n{fence.text}#endif\n"
+
+
+def _merged(headers: Iterable[Header]) -> tuple[Header, ...]:
+    merged: dict[str, Header] = {}
+    for header in headers:
+        old = merged.get(header.name)
+        merged[header.name] = header if old is None else replace(old, text=old.text + header.text)
+    return tuple(merged.values())
+
+
+def _suites(library: str, table: Table) -> SuiteRules:
+    aliases: dict[str, SuiteAlias] = {}
+    for name, entry in table.tables_by_name("alias"):
+        aliases[name] = SuiteAlias(name, tuple(_attributes(item) for item in entry.tables("any")))
+        entry.end()
+    levels: dict[int, Mapping[str, tuple[str, ...]]] = {}
+    for name, entry in table.tables_by_name("level"):
+        if name.isdecimal():
+            levels[int(name)] = _attributes(entry)
+        else:
+            table.complain(f"'{name}' is no level", "level", name)
+    rules = SuiteRules(
+        library=library,
+        release=table.text("release"),
+        aliases=aliases,
+        default=table.text("default"),
+        default_word=table.text("default-word"),
+        levels=levels,
+        default_level=table.number("default-level", 1),
+        current=tuple(_attributes(item) for item in table.tables("current")),
+    )
+    table.end()
+    return rules
+
+
+def _attributes(table: Table) -> Mapping[str, tuple[str, ...]]:
+    return {name: table.texts(name) for name in table.values}

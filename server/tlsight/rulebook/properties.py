@@ -1,0 +1,189 @@
+"""Property pages as `rule.Property`: what is wrong, over roles.
+
+A page is judged by itself here; whether its roles are bound, `agreement` says.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from string import Formatter
+
+from tlsight.finding import Safety, Severity
+from tlsight.rule import Check, Problem, Property
+from tlsight.rulebook.examples import read_examples
+from tlsight.rulebook.markdown import Page
+from tlsight.rulebook.table import Table, nearest, read_tables
+
+ASPECTS = ("practice", "errors", "cookie", "memory", "integrity", "input")
+KINDS = ("argument", "result")
+JUDGEMENTS = ("judge", "minimum", "needs", "constant", "matches", "capacity")
+WRONGS = (
+    "unchecked",
+    "misread",
+    "used-unguarded",
+    "as-length",
+    "data-unguarded",
+    "unclassified",
+    "unreported",
+)
+TAGS = ("deprecated",)
+PLACEHOLDERS = (
+    "call",
+    "value",
+    "meaning",
+    "argument",
+    "policy",
+    "clause",
+    "note",
+    "size",
+    "needed",
+    "minimum",
+    "names",
+    "variable",
+)
+
+_ID = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
+_SINK = re.compile(r"[a-z][a-z0-9-]*(\.[a-z][a-z0-9-]*)?")
+_NEED_SINKS = ("as-length", "unclassified", "unreported")
+
+
+def read_property(
+    name: str, aspect: str, page: Page, libraries: Mapping[str, str]
+) -> tuple[Property | None, tuple[Problem, ...]]:
+    """One property, or None if its machine part is wrong; `libraries` maps titles to ids."""
+    table = read_tables(page)
+    _check_outline(table, name, page)
+    kind = table.text("kind")
+    if kind not in KINDS:
+        wanted = " or ".join(f"'{known}'" for known in KINDS)
+        table.complain(f"'kind' is {wanted}", "kind")
+    severity = table.choice("severity", Severity)
+    if not table.has("severity"):
+        table.complain("'severity' is missing")
+    tags = table.texts("tags")
+    for tag in tags:
+        if tag not in TAGS:
+            table.complain(f"unknown tag '{tag}'", "tags", tag)
+    checks = tuple(_check(kind, entry) for entry in table.tables("check"))
+    if not checks:
+        table.complain("a property has a '[[check]]'")
+    cwe, message = table.numbers("cwe"), _message(table)
+    if not message and not all(check.message for check in checks):
+        table.complain("'message' is missing")
+    discouraged, safety = table.choice("discouraged", Severity), table.choice("safety", Safety)
+    enabled = table.flag("enabled", True)
+    table.end()
+    broken = bool(table.problems)
+    examples, problems = read_examples(page, name, libraries)
+    if broken or severity is None:
+        return None, (*table.problems, *problems)
+    found = Property(
+        id=name,
+        aspect=aspect,
+        title=page.summary,
+        kind=kind,
+        severity=severity,
+        cwe=cwe,
+        checks=checks,
+        message=message,
+        discouraged=discouraged,
+        safety=safety,
+        enabled=enabled,
+        tags=tags,
+        examples=examples,
+        markdown=page.text,
+        place=page.place(1),
+    )
+    return found, problems
+
+
+def _check_outline(table: Table, name: str, page: Page) -> None:
+    if not _ID.fullmatch(name):
+        message = f"'{name}' is no id: small letters, digits and '-'"
+        table.problems.append(Problem(page.place(1), message))
+    if page.title and page.title != name:
+        message = f"the title is '{page.title}' and not the file's name, '{name}'"
+        table.problems.append(Problem(page.place(1), message))
+    if not page.summary:
+        message = "under the title stands a summary, '**…**'"
+        table.problems.append(Problem(page.place(1), message))
+    blocks = [fence for fence in page.fences if fence.words[:1] == ("toml",)]
+    if len(blocks) > 1:
+        message = "a property page has one 'toml' block"
+        table.problems.append(Problem(page.place(blocks[1].line - 1), message))
+
+
+def _check(kind: str, table: Table) -> Check:
+    check = Check(
+        roles=table.texts("roles"),
+        argument=table.text("argument"),
+        judge=table.text("judge"),
+        values=table.text("values"),
+        minimum=table.text("minimum"),
+        needs=table.text("needs"),
+        constant=table.flag("constant"),
+        matches=table.pattern("matches"),
+        capacity=table.flag("capacity"),
+        wrong=table.text("wrong"),
+        sinks=table.texts("sinks"),
+        unless=table.texts("unless"),
+        only_with=table.texts("only-with"),
+        severity=table.choice("severity", Severity),
+        discouraged=table.choice("discouraged", Severity),
+        message=_message(table),
+        place=table.place(),
+    )
+    if kind == "argument":
+        _check_argument(table, check)
+    elif kind == "result":
+        _check_result(table, check)
+    for sink in check.sinks:
+        if not _SINK.fullmatch(sink):
+            table.complain(f"'{sink}' is no 'role' or 'role.argument'", "sinks", sink)
+    table.end()
+    return check
+
+
+def _check_argument(table: Table, check: Check) -> None:
+    judgements = [word for word in JUDGEMENTS if table.has(word)]
+    if len(judgements) > 1:
+        table.complain(f"'{judgements[1]}' beside '{judgements[0]}': one of them", judgements[1])
+    if not check.roles and judgements != ["matches"]:
+        table.complain("'roles' is missing")
+    if judgements and check.roles and not check.argument:
+        table.complain(f"'{judgements[0]}' judges an 'argument', which is missing", judgements[0])
+    if check.values and not (check.judge or check.needs or check.minimum):
+        table.complain("'values' reads what 'judge', 'needs' or 'minimum' judges", "values")
+    for word in ("wrong", "sinks"):
+        if table.has(word):
+            table.complain(f"'{word}' belongs to checks of kind 'result'", word)
+
+
+def _check_result(table: Table, check: Check) -> None:
+    if check.wrong not in WRONGS:
+        hint = nearest(check.wrong, WRONGS)
+        table.complain(f"'wrong' is one of {', '.join(WRONGS)}{hint}", "wrong")
+    if not check.roles:
+        table.complain("'roles' is missing")
+    if check.wrong == "data-unguarded" and not check.argument:
+        table.complain("'data-unguarded' needs an 'argument'", "wrong")
+    if check.wrong in _NEED_SINKS and not check.sinks:
+        table.complain(f"'{check.wrong}' needs 'sinks'", "wrong")
+    for word in (*JUDGEMENTS, "values"):
+        if table.has(word):
+            table.complain(f"'{word}' belongs to checks of kind 'argument'", word)
+
+
+def _message(table: Table) -> str:
+    message = table.text("message")
+    try:
+        names = [name for _, name, _, _ in Formatter().parse(message) if name is not None]
+    except ValueError as error:
+        table.complain(f"the braces do not pair: {error}", "message")
+        return message
+    for name in names:
+        if name not in PLACEHOLDERS:
+            hint = nearest(name, PLACEHOLDERS)
+            table.complain(f"'{{{name}}}' stands for nothing{hint}", "message", f"{{{name}}}")
+    return message
