@@ -16,7 +16,7 @@ from tlsight.engine.index import Index, build
 from tlsight.engine.result import check_result
 from tlsight.engine.roles import Stage
 from tlsight.engine.unit import Unit
-from tlsight.finding import Finding, Unanalysed
+from tlsight.finding import Finding, Suppression, Unanalysed
 from tlsight.rule import Property
 from tlsight.text import Lines, Span
 
@@ -50,23 +50,23 @@ def known_names(index: Index) -> frozenset[str]:
     return frozenset(name for name, forms in index.calls.items() if forms)
 
 
-_IGNORE = re.compile(r"tlsight-ignore\s+([\w-]+(?:\s*,\s*[\w-]+)*)\s*:\s*\S")
+_IGNORE = re.compile(r"tlsight-ignore\s+([\w-]+(?:\s*,\s*[\w-]+)*)\s*:\s*(\S.*)")
 
 
-def suppressed(unit: Unit, findings: tuple[Finding, ...]) -> tuple[Finding, ...]:
+def suppressed(unit: Unit, findings: tuple[Finding, ...]) -> tuple[Suppression, ...]:
     """The findings that a comment `tlsight-ignore RULE: reason` covers.
 
     A comment after code covers its own line, one that stands alone the next line with code.
     """
     marks = [
-        (comment, {name.strip() for name in match[1].split(",")})
+        (comment, {name.strip(): match[2].strip() for name in match[1].split(",")})
         for comment in unit.module.comments
         if (match := _IGNORE.search(comment.text)) is not None
     ]
     if not marks:
         return ()
     lines = Lines.of(unit.data)
-    covered: dict[int, set[str]] = {}
+    covered: dict[int, dict[str, str]] = {}
     for comment, rules in marks:
         line = lines.position(comment.span.start).line
         start = lines.starts[line]
@@ -74,12 +74,13 @@ def suppressed(unit: Unit, findings: tuple[Finding, ...]) -> tuple[Finding, ...]
             line = lines.position(comment.span.end).line + 1
             while line < len(lines.starts) and _is_remark(unit, lines, line):
                 line += 1
-        covered.setdefault(line, set()).update(rules)
-    return tuple(
-        item
-        for item in findings
-        if item.rule in covered.get(lines.position(item.span.start).line, ())
-    )
+        covered.setdefault(line, {}).update(rules)
+    found = []
+    for item in findings:
+        reasons = covered.get(lines.position(item.span.start).line, {})
+        if item.rule in reasons:
+            found.append(Suppression(item, reasons[item.rule]))
+    return tuple(found)
 
 
 def _is_remark(unit: Unit, lines: Lines, line: int) -> bool:

@@ -20,7 +20,6 @@ from tlsight.ir import Call
 from tlsight.rule import Check, Property, Verdict, Vocabulary
 from tlsight.text import Span
 
-
 Suites = Callable[[], Sequence[Suite]]
 """Gives the table of suites when it is first needed: loading it takes half a second."""
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from tlsight.engine.buffers import widened
 from tlsight.engine.index import spelled
 from tlsight.engine.match import Match
-from tlsight.engine.roles import Stage, played
+from tlsight.engine.roles import Stage
 from tlsight.engine.unit import strip
 from tlsight.engine.values import Value
 from tlsight.finding import Fix, Safety

@@ -206,7 +206,7 @@ class _Walk:
     # How the call stands in its own step.
 
     def _context(self, node: Node) -> str:
-        """`dropped`, `stated` (void), `tested`, `stored` (in `variable`) or `passed` (elsewhere)."""
+        """`dropped`, `stated` (void), `tested`, `stored` (in `variable`) or `passed` (on)."""
         if node.expr is None and node.variable is None:
             return "passed"
         if node.act is Act.DECLARE and node.variable is not None:
@@ -228,14 +228,14 @@ class _Walk:
             return "passed"
         if isinstance(expr, Cast) and bare_void(expr.type) and self._is_call(expr):
             return "stated"
-        inner = _transparent(self, expr)
-        if inner is self.call:
+        plain = _transparent(self, expr)
+        if plain is self.call:
             return "dropped"
-        if isinstance(inner, Assign) and inner.operator == "=" and self._is_call(inner.value):
-            name = path(inner.target)
+        if isinstance(plain, Assign) and plain.operator == "=" and self._is_call(plain.value):
+            name = path(plain.target)
             if name is None or not self._followed(name):
                 return "passed"
-            self._store(name, inner.value, self.unit.type_of(self.match.function, inner.target))
+            self._store(name, plain.value, self.unit.type_of(self.match.function, plain.target))
             return "stored"
         return "passed"
 

@@ -1,0 +1,153 @@
+"""How facts live on over an edit: about unchanged text they stay true until clang has read anew.
+
+So a finding whose own text did not change does not flicker while one types.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import TypeVar
+
+from tlsight.facts import Facts
+from tlsight.text import Span
+
+_V = TypeVar("_V")
+
+
+def changed_region(old: bytes, new: bytes) -> tuple[Span, int]:
+    """The span of `old` that an edit replaced, and by how many bytes what follows it moved.
+
+    The span is widened to whole identifiers, since a fact is about one.
+    """
+    limit = min(len(old), len(new))
+    start = _common(old, new, limit)
+    rest = limit - start
+    end = _common(old[::-1][:rest], new[::-1][:rest], rest) if rest else 0
+    stop = len(old) - end
+    while start > 0 and _is_word(old[start - 1]):
+        start -= 1
+    while stop < len(old) and _is_word(old[stop]):
+        stop += 1
+    return Span(start, stop), len(new) - len(old)
+
+
+def carried(facts: Facts, old: bytes, new: bytes) -> Facts:
+    """The facts about `old` that still hold of `new`, at their new places."""
+    if old == new:
+        return facts
+    region, moved = changed_region(old, new)
+
+    def place(offset: int) -> int | None:
+        if offset < region.start:
+            return offset
+        return offset + moved if offset >= region.end else None
+
+    return replace(
+        facts,
+        names=_placed(facts.names, place),
+        calls=_placed(facts.calls, place),
+        constants={
+            Span(start, end): value
+            for span, value in facts.constants.items()
+            if not _touches(span, region)
+            and (start := place(span.start)) is not None
+            and (end := _end(span.end, region, moved)) is not None
+        },
+        skipped=_spans(facts.skipped, region, moved),
+        errors=(),
+        read=_spans(facts.read, region, moved),
+        broken=_spans(facts.broken, region, moved),
+    )
+
+
+def merged(carried_facts: Facts, new: Facts, unasked: Sequence[Span]) -> Facts:
+    """Facts of a new reading, and the carried ones where it has none to give.
+
+    `unasked` are the bodies that clang was not asked about, since their text is as it was; besides
+    these, the carried facts stay inside bodies that now have an error.
+    """
+    kept = (*unasked, *new.broken)
+    if not kept:
+        return new
+    inside = _membership(kept)
+    return replace(
+        new,
+        names={**_filtered(carried_facts.names, inside), **new.names},
+        calls={**_filtered(carried_facts.calls, inside), **new.calls},
+        constants={
+            **{
+                span: value for span, value in carried_facts.constants.items() if inside(span.start)
+            },
+            **new.constants,
+        },
+        read=_union(new.read, (span for span in carried_facts.read if span in set(unasked))),
+        broken=_union(new.broken, (span for span in carried_facts.broken if span in set(unasked))),
+    )
+
+
+def _common(left: bytes, right: bytes, limit: int) -> int:
+    """The length of the longest common prefix of two texts, at most `limit`."""
+    low, high = 0, limit
+    while low < high:
+        middle = (low + high + 1) // 2
+        if left[low:middle] == right[low:middle]:
+            low = middle
+        else:
+            high = middle - 1
+    return low
+
+
+def _is_word(byte: int) -> bool:
+    return byte == 0x5F or chr(byte).isalnum() or byte >= 0x80
+
+
+def _touches(span: Span, region: Span) -> bool:
+    return span.start < region.end and region.start < span.end
+
+
+def _end(offset: int, region: Span, moved: int) -> int | None:
+    if offset <= region.start:
+        return offset
+    return offset + moved if offset >= region.end else None
+
+
+def _placed(table: Mapping[int, _V], place: Callable[[int], int | None]) -> dict[int, _V]:
+    return {new: value for old, value in table.items() if (new := place(old)) is not None}
+
+
+def _spans(spans: Iterable[Span], region: Span, moved: int) -> tuple[Span, ...]:
+    """Spans at their new places; one around the edit grows with it, one cut by it is gone."""
+    found = []
+    for span in spans:
+        if span.end <= region.start:
+            found.append(span)
+        elif span.start >= region.end:
+            found.append(Span(span.start + moved, span.end + moved))
+        elif span.start <= region.start and region.end <= span.end:
+            found.append(Span(span.start, span.end + moved))
+    return tuple(found)
+
+
+def _membership(spans: Sequence[Span]) -> Callable[[int], bool]:
+    ordered = sorted(spans)
+
+    def inside(offset: int) -> bool:
+        low, high = 0, len(ordered)
+        while low < high:
+            middle = (low + high) // 2
+            if ordered[middle].start <= offset:
+                low = middle + 1
+            else:
+                high = middle
+        return low > 0 and offset < ordered[low - 1].end
+
+    return inside
+
+
+def _filtered(table: Mapping[int, _V], inside: Callable[[int], bool]) -> dict[int, _V]:
+    return {offset: value for offset, value in table.items() if inside(offset)}
+
+
+def _union(left: Iterable[Span], right: Iterable[Span]) -> tuple[Span, ...]:
+    return tuple(sorted({*left, *right}))
