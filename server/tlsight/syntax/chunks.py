@@ -1,0 +1,281 @@
+"""Cut a text into its top-level declarations, so that each can be read, and kept, by itself.
+
+What one function says then depends on its own text alone: a half-typed statement cannot change
+the reading of another function, and after an edit only the changed ones are read again.
+Knows brackets, namespaces and the look of a function's head; the grammar does the rest.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from tlsight.text import Span
+
+
+class Chunk(NamedTuple):
+    """A top-level declaration or definition, and the namespaces around it.
+
+    `open` counts the braces that it lacks at its end; `excess` holds closing ones without an
+    opening, which the grammar should not see.
+    """
+
+    span: Span
+    scope: tuple[str, ...]
+    function: bool
+    open: int = 0
+    excess: tuple[int, ...] = ()
+
+
+_MARK = re.compile(rb"[{}()\[\];]")
+_NAMESPACE = re.compile(rb"(?:inline\s+)?namespace\b([\s\w:]*)\Z")
+_LINKAGE = re.compile(rb'extern\s*"C(?:\+\+)?"\s*\Z')
+_RECORD = re.compile(
+    rb"(?:(?:template\s*<[^;{}]*>|typedef|static|extern|const|constexpr|volatile|inline|export"
+    rb"|\[\[[^\]]*\]\]|public|private|protected|:)\s*)*\b(?:class|struct|union|enum)\b"
+)
+_TEMPLATE = re.compile(rb"template\s*<")
+_ASSIGNS = re.compile(rb"(?<![=!<>+*/%&|^-])=(?!=)")
+_OPERATOR = re.compile(rb"operator\s*[^\s\w(]+")
+_FUNCTION_TAIL = re.compile(
+    rb"\)\s*(?:const|volatile|override|final|noexcept|mutable|&&|&|throw|try|requires\b.*"
+    rb"|->[\s\w:<>,*&]+|[A-Z_][A-Z0-9_]*|\s)*\Z",
+    re.DOTALL,
+)
+_INITIALISERS = re.compile(rb"\)\s*(?:noexcept|try|[A-Z_]+|\s)*:(?!:)")
+_NAME_LAST = re.compile(rb"[\w>]\s*\Z")
+_AFTER_BODY = re.compile(rb"\s*catch\b")
+_AFTER_RECORD = re.compile(rb"\s*(?:[\w*&,;=(\[:]|$)")
+_OLD_STYLE = re.compile(
+    rb"[\w*]\s*\(\s*\w+(?:\s*,\s*\w+)*\s*\)\s*[A-Za-z_][\w\s*]*[\s*]\w+[^(){}=]*;\Z"
+)
+_HEAD = re.compile(
+    rb"^([ \t]*)(?!(?:if|else|while|for|switch|do|return|case|goto|throw|new|delete|using|typedef"
+    rb"|co_\w+)\b)(?:[A-Za-z_][\w:<>,]*[ \t*&]+)+~?[\w:~]+[ \t]*\(|"
+    rb"^([ \t]*)[A-Za-z_]\w*::[\w:~]+[ \t]*\(",
+    re.MULTILINE,
+)
+_HEAD_END = re.compile(rb"[^;{}]*\{")
+
+
+def chunks(clean: bytes, plain: bytes) -> tuple[Chunk, ...]:
+    """The chunks of a text in order.
+
+    Where brackets do not pair up, the indentation of heads and braces tells where functions end.
+    """
+    cutter = _Cutter(clean, plain, frozenset())
+    cutter.run()
+    if cutter.sound:
+        return tuple(cutter.done)
+    heads = frozenset(
+        match.start()
+        for match in _HEAD.finditer(plain)
+        if (end := _after_arguments(plain, match.end() - 1)) is not None
+        and _HEAD_END.match(plain, end)
+    )
+    cutter = _Cutter(clean, plain, heads)
+    cutter.run()
+    return tuple(cutter.done)
+
+
+def _after_arguments(plain: bytes, opening: int) -> int | None:
+    depth = 0
+    for match in _MARK.finditer(plain, opening):
+        mark = match.group()
+        if mark == b"(":
+            depth += 1
+        elif mark == b")":
+            depth -= 1
+            if depth == 0:
+                return match.end()
+        elif mark in b"{};":
+            return None
+    return None
+
+
+class _Cutter:
+    """The state of one pass: open scopes, open brackets, and the chunk begun."""
+
+    def __init__(self, clean: bytes, plain: bytes, heads: frozenset[int]) -> None:
+        self.clean = clean
+        self.plain = plain
+        self.heads = heads
+        self.done: list[Chunk] = []
+        self.sound = True
+        self.scopes: list[tuple[str, ...]] = []
+        self.brackets: list[bytes] = []
+        self.braces = 0
+        self.start = 0
+        self.body = False
+        """Whether the outermost open brace, or the last one closed, is that of a function."""
+        self.member = False
+        """Whether the outermost open brace, or the last one, initialises a member."""
+        self.excess: list[int] = []
+
+    def run(self) -> None:
+        """Effect: fills `done`."""
+        plain = self.plain
+        heads = sorted(self.heads)
+        next_head = 0
+        for match in _MARK.finditer(plain):
+            offset = match.start()
+            while next_head < len(heads) and heads[next_head] < offset:
+                self._head(heads[next_head])
+                next_head += 1
+            mark = plain[offset : offset + 1]
+            if mark == b";":
+                if self.braces == 0 and not (self.brackets and not self.heads):
+                    self._semicolon(offset)
+            elif mark == b"{":
+                self._open(offset)
+            elif mark == b"}":
+                self._close(offset)
+            elif mark in b"([":
+                self.brackets.append(mark)
+            elif self.brackets and self.brackets[-1] in (b"(" if mark == b")" else b"["):
+                self.brackets.pop()
+        if self.braces or self.scopes:
+            self.sound = False
+        self._finish(len(plain))
+
+    def _semicolon(self, offset: int) -> None:
+        if _OLD_STYLE.search(self.plain, max(self.start, offset - 300), offset + 1) and re.match(
+            rb"(?:[^;{}()]*;)*\s*\{", self.plain[offset + 1 : offset + 600]
+        ):
+            return
+        self._finish(offset + 1)
+
+    def _finish(self, end: int) -> None:
+        text = self.plain[self.start : end]
+        stripped = text.strip()
+        if stripped and stripped != b";":
+            first = self.start + len(text) - len(text.lstrip())
+            last = end if end < len(self.plain) else self.start + len(text.rstrip())
+            scope = tuple(name for names in self.scopes for name in names)
+            self.done.append(
+                Chunk(Span(first, last), scope, self.body, self.braces, tuple(self.excess))
+            )
+        self.start = end
+        self.brackets.clear()
+        self.braces = 0
+        self.body = False
+        self.excess = []
+
+    def _open(self, offset: int) -> None:
+        if self.braces == 0:
+            head = self.clean[self.start : offset].strip()
+            if not self.brackets and (match := _NAMESPACE.match(head)):
+                names = match.group(1).decode().replace("inline", "").split("::")
+                self.scopes.append(tuple(name for raw in names if (name := raw.strip())))
+                self.start = offset + 1
+                return
+            if not self.brackets and _LINKAGE.match(head):
+                self.scopes.append(())
+                self.start = offset + 1
+                return
+            if self.brackets and re.search(rb"\w\s*\Z", head):
+                self.sound = False
+                self.brackets.clear()
+            if not self.brackets:
+                self.member = _is_member_initialiser(head)
+                self.body = not self.member and _is_function(head)
+        self.brackets.append(b"{")
+        self.braces += 1
+
+    def _close(self, offset: int) -> None:
+        if self.braces == 0:
+            self._finish(offset)
+            if self.scopes:
+                self.scopes.pop()
+            else:
+                self.sound = False
+            self.start = offset + 1
+            return
+        if self.braces == 1 and self.body and self.heads and self._is_inner(offset):
+            self.excess.append(offset)
+            return
+        while self.brackets and self.brackets.pop() != b"{":
+            pass
+        self.braces -= 1
+        if self.braces or self.brackets:
+            return
+        if self.body:
+            if not _AFTER_BODY.match(self.plain, offset + 1):
+                self._finish(offset + 1)
+        elif not self.member and not _AFTER_RECORD.match(self.plain, offset + 1):
+            self._finish(offset + 1)
+
+    def _is_inner(self, offset: int) -> bool:
+        """Whether a brace that would end a function is indented deeper than its head."""
+        line = self.plain.rfind(b"\n", 0, offset) + 1
+        if self.plain[line:offset].strip():
+            return False
+        following = self.plain[offset + 1 :].lstrip()[:1]
+        return offset - line > self._column() and following not in (b"", b"}")
+
+    def _column(self) -> int:
+        text = self.plain[self.start :]
+        first = self.start + len(text) - len(text.lstrip())
+        return first - (self.plain.rfind(b"\n", 0, first) + 1)
+
+    def _head(self, offset: int) -> None:
+        """A line that looks like the head of a function: it ends one that is still open."""
+        if not self.braces or not self.body:
+            return
+        indent = len(self.plain[offset:]) - len(self.plain[offset:].lstrip(b" \t"))
+        if indent <= self._column() and not self.plain[self.start : offset].isspace():
+            self._finish(offset)
+
+
+def _is_function(head: bytes) -> bool:
+    """Whether the brace after `head` opens the body of a function."""
+    text = _TEMPLATE.sub(b"template <", head)
+    bare = _without_arguments(text)
+    if _RECORD.match(bare):
+        return _FUNCTION_TAIL.search(bare) is not None and _NAME_LAST.search(bare) is None
+    if not bare:
+        return True
+    if _ASSIGNS.search(_OPERATOR.sub(b"operator", _without_template(bare))):
+        return False
+    if b"(" not in bare:
+        return False
+    return True
+
+
+def _is_member_initialiser(head: bytes) -> bool:
+    """Whether the brace after `head` belongs to `m{x}` before a constructor's body."""
+    if head[-1:] in (b")", b"}") or b":" not in head:
+        return False
+    bare = _without_arguments(head)
+    return _INITIALISERS.search(bare) is not None and _NAME_LAST.search(bare) is not None
+
+
+def _without_arguments(head: bytes) -> bytes:
+    if b"(" not in head:
+        return head
+    out: list[bytes] = []
+    depth = 0
+    position = 0
+    for match in re.finditer(rb"[()]", head):
+        if match.group() == b"(":
+            if depth == 0:
+                out.append(head[position : match.end()])
+            depth += 1
+        else:
+            depth = max(0, depth - 1)
+            if depth == 0:
+                position = match.start()
+    if depth == 0:
+        out.append(head[position:])
+    return b"".join(out)
+
+
+def _without_template(head: bytes) -> bytes:
+    if not head.startswith(b"template"):
+        return head
+    depth = 0
+    for match in re.finditer(rb"[<>]", head):
+        depth += 1 if match.group() == b"<" else -1
+        if depth == 0:
+            return head[match.end() :]
+    return head

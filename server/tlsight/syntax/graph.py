@@ -1,0 +1,262 @@
+"""The growing control-flow graph of one function: nodes, and the loose ends of its paths.
+
+Knows nothing of the grammar; `statements` says what happens, this says how it is joined.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Union
+
+from tlsight.ir import (
+    Act,
+    Assign,
+    Binary,
+    Call,
+    Case,
+    Cast,
+    Conditional,
+    Edge,
+    Evaluated,
+    Expr,
+    LambdaExpr,
+    Literal,
+    Name,
+    Node,
+    Tag,
+    Unary,
+    Variable,
+    walk,
+)
+from tlsight.syntax.rebuild import map_children
+from tlsight.text import Span
+
+When = Union[bool, tuple[Case, ...], None]
+End = tuple[int, When]
+ENTRY, EXIT = 0, 1
+_CHANGES = frozenset(("++", "--", "p++", "p--", "throw", "delete", "co_await", "co_yield"))
+
+
+@dataclass
+class Step:
+    """A node under construction."""
+
+    act: Act
+    span: Span
+    expr: Expr | None = None
+    variable: Variable | None = None
+    tags: tuple[Tag, ...] = ()
+    loop: bool = False
+    expanded: bool = False
+    next: list[Edge] = field(default_factory=list)
+
+
+@dataclass
+class Flow:
+    """The graph so far. `ends` are the ways out of what was added last."""
+
+    tags: tuple[Tag, ...]
+    steps: list[Step]
+    ends: list[End] = field(default_factory=lambda: [(ENTRY, None)])
+
+    @classmethod
+    def over(cls, span: Span, tags: tuple[Tag, ...]) -> Flow:
+        """An empty graph of a function."""
+        start, end = Span(span.start, span.start), Span(span.end, span.end)
+        return cls(tags, [Step(Act.ENTRY, start, tags=tags), Step(Act.EXIT, end, tags=tags)])
+
+    def link(self, ends: Sequence[End], target: int) -> None:
+        """Lead loose ends to a node."""
+        for source, when in ends:
+            edge = Edge(target, when)
+            following = self.steps[source].next
+            if edge not in following:
+                following.append(edge)
+
+    def add(self, step: Step) -> int:
+        """Append a node after all loose ends; it becomes the one loose end."""
+        index = len(self.steps)
+        self.steps.append(step)
+        self.link(self.ends, index)
+        self.ends = [(index, None)]
+        return index
+
+    def finish(self) -> tuple[Node, ...]:
+        """The graph, the loose ends leading to its exit."""
+        self.link(self.ends, EXIT)
+        return tuple(
+            Node(
+                step.act,
+                step.span,
+                step.expr,
+                step.variable,
+                tuple(step.next),
+                step.tags,
+                step.loop,
+                step.expanded,
+            )
+            for step in self.steps
+        )
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where new nodes of a statement belong; `branches` if its expressions may have any inside."""
+
+    tags: tuple[Tag, ...]
+    expanded: bool
+    branches: bool
+
+
+def evaluate(flow: Flow, expr: Expr, place: Place, span: Span | None = None) -> Expr:
+    """Add the evaluation of an expression for its effects."""
+    value = settle(flow, expr, place)
+    if isinstance(value, Evaluated):
+        return value
+    flow.add(
+        Step(
+            Act.EVALUATE,
+            span or value.span,
+            value,
+            tags=place.tags,
+            expanded=place.expanded,
+        )
+    )
+    return value
+
+
+def evaluate_statement(flow: Flow, expr: Expr, place: Place, span: Span) -> None:
+    """Add an expression statement: of `a && b()`, the last operand is not looked at."""
+    if isinstance(expr, Binary) and expr.operator in ("&&", "||"):
+        yes, no = test(flow, expr.left, place)
+        flow.ends, bypass = (yes, no) if expr.operator == "&&" else (no, yes)
+        evaluate_statement(flow, expr.right, place, expr.right.span)
+        flow.ends = [*flow.ends, *bypass]
+    elif isinstance(expr, Binary) and expr.operator == ",":
+        evaluate_statement(flow, expr.left, place, expr.left.span)
+        evaluate_statement(flow, expr.right, place, expr.right.span)
+    elif isinstance(expr, Conditional):
+        yes, no = test(flow, expr.condition, place)
+        flow.ends = yes
+        if expr.then is not expr.condition:
+            evaluate_statement(flow, expr.then, place, expr.then.span)
+        yes = flow.ends
+        flow.ends = no
+        evaluate_statement(flow, expr.otherwise, place, expr.otherwise.span)
+        flow.ends = [*yes, *flow.ends]
+    elif isinstance(expr, Cast) and is_branching(expr.operand):
+        evaluate_statement(flow, expr.operand, place, span)
+    else:
+        evaluate(flow, expr, place, span)
+
+
+def test(flow: Flow, expr: Expr, place: Place, loop: bool = False) -> tuple[list[End], list[End]]:
+    """Add the tests that an expression makes as a condition: the ends if true, and if false."""
+    if isinstance(expr, Unary) and expr.operator == "!":
+        yes, no = test(flow, expr.operand, place, loop)
+        return no, yes
+    if isinstance(expr, Cast) and is_branching(expr.operand):
+        return test(flow, expr.operand, place, loop)
+    if isinstance(expr, Binary) and expr.operator in ("&&", "||"):
+        yes, no = test(flow, expr.left, place, loop)
+        flow.ends, early = (yes, no) if expr.operator == "&&" else (no, yes)
+        yes, no = test(flow, expr.right, place, loop)
+        return (yes, [*early, *no]) if expr.operator == "&&" else ([*early, *yes], no)
+    if isinstance(expr, Binary) and expr.operator == ",":
+        evaluate(flow, expr.left, place)
+        return test(flow, expr.right, place, loop)
+    if isinstance(expr, Conditional):
+        yes, no = test(flow, expr.condition, place, loop)
+        if expr.then is expr.condition:
+            then: tuple[list[End], list[End]] = (yes, [])
+        else:
+            flow.ends = yes
+            then = test(flow, expr.then, place, loop)
+        flow.ends = no
+        other = test(flow, expr.otherwise, place, loop)
+        return [*then[0], *other[0]], [*then[1], *other[1]]
+    value = settle(flow, expr, place)
+    index = flow.add(
+        Step(
+            Act.TEST,
+            expr.span,
+            value,
+            tags=place.tags,
+            loop=loop,
+            expanded=place.expanded,
+        )
+    )
+    known = value.value if isinstance(value, Literal) and value.kind in ("int", "bool") else None
+    yes = [] if known == 0 else [(index, True)]
+    no = [] if known is not None and known != 0 else [(index, False)]
+    return yes, no
+
+
+def settle(flow: Flow, expr: Expr, place: Place) -> Expr:
+    """Lower the branches inside an expression to nodes before it; what is left of it."""
+    if not place.branches:
+        return expr
+    if isinstance(expr, Binary) and expr.operator in ("&&", "||"):
+        yes, no = test(flow, expr, place)
+        flow.ends = [*yes, *no]
+        return Evaluated(expr.span, expr)
+    if isinstance(expr, Conditional):
+        yes, no = test(flow, expr.condition, place)
+        flow.ends = yes
+        if expr.then is not expr.condition:
+            _operand(flow, expr.then, place)
+        yes = flow.ends
+        flow.ends = no
+        _operand(flow, expr.otherwise, place)
+        flow.ends = [*yes, *flow.ends]
+        return Evaluated(expr.span, expr)
+    if not has_branches(expr):
+        return expr
+    return map_children(expr, lambda child: settle(flow, child, place))
+
+
+def _operand(flow: Flow, expr: Expr, place: Place) -> None:
+    value = settle(flow, expr, place)
+    if has_events(value):
+        flow.add(Step(Act.EVALUATE, value.span, value, tags=place.tags, expanded=place.expanded))
+
+
+def is_branching(expr: Expr) -> bool:
+    """Whether a condition of this form is made of several tests, or of a negated one."""
+    if isinstance(expr, Cast):
+        return is_branching(expr.operand)
+    if isinstance(expr, Unary):
+        return expr.operator == "!"
+    if isinstance(expr, Binary):
+        return expr.operator in ("&&", "||", ",")
+    return isinstance(expr, Conditional)
+
+
+def has_branches(expr: Expr) -> bool:
+    """Whether an expression branches inside."""
+    return any(
+        isinstance(part, Conditional)
+        or (isinstance(part, Binary) and part.operator in ("&&", "||"))
+        for part in walk(expr)
+    )
+
+
+def has_events(expr: Expr) -> bool:
+    """Whether evaluating an expression does anything."""
+    if isinstance(expr, (Name, Literal, Evaluated)):
+        return False
+    return any(
+        isinstance(part, (Call, Assign, LambdaExpr))
+        or (isinstance(part, Unary) and part.operator in _CHANGES)
+        for part in walk(expr)
+    )
+
+
+def calls_of(expr: Expr) -> list[str]:
+    """The names that an expression calls."""
+    return [
+        part.callee.text
+        for part in walk(expr)
+        if isinstance(part, Call) and isinstance(part.callee, Name)
+    ]

@@ -1,0 +1,206 @@
+"""A whole text: its parts read one by one, and put together.
+
+Reading has two steps: first what all parts declare, for it settles what names mean; then the
+bodies. A body's reading depends on its text and on the environment alone, so it is kept.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from tlsight.facts import MacroFact
+from tlsight.ir import Declarations, Function, Macro, Module
+from tlsight.syntax.declare import Found, declare
+from tlsight.syntax.functions import read_functions
+from tlsight.syntax.macros import active
+from tlsight.syntax.shift import shifted
+from tlsight.syntax.tree import Part, Tree
+from tlsight.syntax.unit import Environment, Source, Syntax, Unit
+from tlsight.text import Span
+
+if TYPE_CHECKING:
+    from tlsight.syntax import Hints
+
+
+@dataclass(frozen=True)
+class _Reading:
+    """What one part says, and where it stood when it was read."""
+
+    start: int
+    first: int
+    functions: tuple[Function, ...]
+    errors: tuple[Span, ...]
+
+
+@dataclass(frozen=True)
+class Kept(Module):
+    """A module that remembers the readings of its parts."""
+
+    environment: Environment | None = None
+    readings: Mapping[tuple[Any, ...], _Reading] | None = None
+
+
+def declared(tree: Tree, hints: Hints) -> Declarations:
+    """What a text declares."""
+    return _declarations(tree, _found(tree, _environment(tree, hints, Found())))
+
+
+def lower(tree: Tree, hints: Hints, previous: Module | None) -> Module:
+    """Everything that a text says."""
+    found = _found(tree, _environment(tree, hints, Found()))
+    environment = _environment(tree, hints, found)
+    known: Mapping[tuple[Any, ...], _Reading] = {}
+    if isinstance(previous, Kept) and previous.environment == environment:
+        known = previous.readings or {}
+    readings: dict[tuple[Any, ...], _Reading] = {}
+    functions: list[Function] = []
+    errors: list[Span] = []
+    for part in tree.parts:
+        reading = _reading(part, environment, known, len(functions))
+        readings[part.key] = reading
+        functions += reading.functions
+        errors += reading.errors
+    return Kept(
+        tuple(functions),
+        _declarations(tree, found),
+        tree.scan.strings,
+        tree.scan.comments,
+        tree.scan.includes,
+        tuple(sorted(set(errors))),
+        environment,
+        readings,
+    )
+
+
+def _reading(
+    part: Part,
+    environment: Environment,
+    known: Mapping[tuple[Any, ...], _Reading],
+    first: int,
+) -> _Reading:
+    """The reading of a part whose first function has the index `first` in the module."""
+    start = part.chunk.span.start
+    before = known.get(part.key)
+    if before is None:
+        before = _read(part, environment)
+    if before.start == start and before.first == first:
+        return before
+    by, index = start - before.start, first - before.first
+    return _Reading(
+        start,
+        first,
+        tuple(shifted(function, by, index) for function in before.functions),
+        tuple(Span(span.start + by, span.end + by) for span in before.errors),
+    )
+
+
+def _read(part: Part, environment: Environment) -> _Reading:
+    unit = _unit(part, environment)
+    try:
+        read_functions(unit, part.root)
+    except RecursionError:
+        unit.functions.clear()
+        unit.errors.append(part.chunk.span)
+    functions = tuple(function for function in unit.functions if function is not None)
+    return _Reading(part.chunk.span.start, 0, functions, tuple(_errors(unit, part)))
+
+
+def _unit(part: Part, environment: Environment) -> Unit:
+    start, end = part.chunk.span
+    source = Source(part.text, start, end)
+    return Unit(environment, source, part.regions, start, part.chunk.scope)
+
+
+def _errors(unit: Unit, part: Part) -> list[Span]:
+    found = list(unit.errors)
+    end = part.chunk.span.end
+    found += [Span(offset, offset + 1) for offset in part.chunk.excess]
+    if part.chunk.open:
+        found.append(Span(end, end))
+    stack: list[Syntax] = [part.root] if part.root.has_error else []
+    while stack:
+        node = stack.pop()
+        if node.is_error or node.is_missing:
+            found.append(unit.span(node))
+        elif node.has_error:
+            stack.extend(node.children)
+    return found
+
+
+def _found(tree: Tree, environment: Environment) -> Found:
+    found = Found()
+    for part in tree.parts:
+        found.namespaces.update(
+            "::".join(part.chunk.scope[: depth + 1]) for depth in range(len(part.chunk.scope))
+        )
+        with suppress(RecursionError):
+            declare(_unit(part, environment), part.root, found)
+    return found
+
+
+def _declarations(tree: Tree, found: Found) -> Declarations:
+    macros: dict[str, Macro] = dict(tree.scan.macros)
+    return Declarations(
+        found.functions, found.records, found.variables, found.enumerators, found.aliases, macros
+    )
+
+
+def _environment(tree: Tree, hints: Hints, found: Found) -> Environment:
+    types, values, macros = _elsewhere(hints)
+    own = {name: MacroFact(macro.parameters, macro.body) for name, macro in tree.scan.macros}
+    macros = {**macros, **own} if own else macros
+    enumerations = values | found.enumerations
+    return Environment(
+        tree.language,
+        hints.roles,
+        macros,
+        active(macros, hints.roles),
+        types | found.types,
+        enumerations | _plain(found.aliases, enumerations),
+        hints.no_return,
+        hints.asserts,
+        frozenset(found.namespaces),
+    )
+
+
+@lru_cache(maxsize=16)
+def _elsewhere(hints: Hints) -> tuple[frozenset[str], frozenset[str], Mapping[str, MacroFact]]:
+    """The types, the types without a constructor, and the macros of other texts."""
+    others = hints.declarations
+    types = {
+        name.rpartition("::")[2] for names in (others.records, others.aliases) for name in names
+    }
+    scopes = {name.rpartition("::")[0].rpartition("::")[2] for name in others.enumerators}
+    records = {name.rpartition("::")[2] for name in others.records}
+    enumerations = frozenset(scopes - records - {""})
+    macros = {
+        name: MacroFact(macro.parameters, macro.body) for name, macro in others.macros.items()
+    }
+    macros.update(hints.macros)
+    values = enumerations | _plain(others.aliases, enumerations)
+    return hints.types | types | enumerations, values, macros
+
+
+def _plain(aliases: Mapping[str, str], known: frozenset[str]) -> frozenset[str]:
+    """The aliases of numbers, enumerations and pointers."""
+    plain = set()
+    for name, target in aliases.items():
+        seen = {name}
+        while (following := aliases.get(target)) is not None and target not in seen:
+            seen.add(target)
+            target = following
+        if target.endswith(("*", "&", ")", "]")) or _NUMBER.match(target) or target in known:
+            plain.add(name.rpartition("::")[2])
+    return frozenset(plain)
+
+
+_NUMBER = re.compile(
+    r"(?:const |volatile |unsigned |signed |long |short |enum )*"
+    r"(?:unsigned|signed|long|short|int|char|bool|_Bool|float|double|void|wchar_t|\w+_t)\b\Z"
+    r"|enum "
+)

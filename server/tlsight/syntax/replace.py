@@ -1,0 +1,153 @@
+"""Replacements that keep every byte where it is, made before the grammar reads a text.
+
+Macros that stand where no expression or statement may stand make the grammar stumble: export
+attributes, markers alone on a line, loops of a library's own. A page says what to put in the
+place of those it knows; the few forms that any code base has are known here by their shape.
+"""
+
+from __future__ import annotations
+
+import bisect
+import re
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+
+from tlsight.syntax.scan import blank
+from tlsight.text import Span
+
+_GENERIC: tuple[tuple[str, str], ...] = (
+    (
+        r"\b(class|struct|union|enum(?:\s+class)?)\s+(?:[A-Z][A-Z0-9_]+(?:\s*\([^()]*\))?\s+)+"
+        r"(?=[A-Za-z_][\w:]*\s*(?:final\s*)?[:{])",
+        r"\1",
+    ),
+    (r"\b\w*(?:un)?(?:likely|LIKELY)\b(?=\s*\()", ""),
+    (r"\b(?:__extension__|__inline__|__inline|__restrict__|__restrict|_Noreturn)\b", ""),
+)
+_ATTRIBUTE = re.compile(rb"\b(?:__attribute__|__attribute|__declspec|_Alignas)\s*\(")
+_LONE = re.compile(rb"^[ \t]*[A-Z_][A-Z0-9_]{2,}[ \t]*(\(|(?=\r?$))", re.MULTILINE)
+_CONTINUES = re.compile(rb"\s*(?:[{}()\[\],.;:?=+*/%|^<>!&-]|else\b|\Z)")
+_PIECE = re.compile(r"\\(?:(\d)|g<(\w+)>|(.))")
+
+
+def replace(
+    clean: bytes, plain: bytes, literals: Sequence[Span], extra: Iterable[tuple[str, str]]
+) -> tuple[bytes, bytes]:
+    """Both texts of a scan after every replacement; a match inside a literal is none."""
+    first, second = bytearray(clean), bytearray(plain)
+    starts = [span.start for span in literals]
+    for pattern, template in (*_GENERIC, *extra):
+        compiled = _compiled(pattern, template)
+        if compiled is None:
+            continue
+        expression, pieces = compiled
+        for match in list(expression.finditer(first)):
+            inside = bisect.bisect_right(starts, match.start()) - 1
+            if inside >= 0 and match.start() < literals[inside].end and match.end() > match.start():
+                if match.start() > literals[inside].start or match.end() < literals[inside].end:
+                    continue
+            for text in (first, second):
+                _put(text, match, pieces)
+    _blank_attributes(first, second)
+    _close_lone_lines(first, second)
+    return bytes(first), bytes(second)
+
+
+@lru_cache(maxsize=512)
+def _compiled(
+    pattern: str, template: str
+) -> tuple[re.Pattern[bytes], tuple[bytes | int, ...]] | None:
+    try:
+        expression = re.compile(pattern.encode(), re.MULTILINE)
+    except re.error:
+        return None
+    pieces: list[bytes | int] = []
+    position = 0
+    for match in _PIECE.finditer(template):
+        pieces.append(template[position : match.start()].encode())
+        position = match.end()
+        number, name, other = match.groups()
+        if other is not None:
+            pieces.append(other.encode())
+        elif number is not None:
+            pieces.append(int(number))
+        else:
+            pieces.append(int(name) if name.isdigit() else expression.groupindex.get(name, 0))
+    pieces.append(template[position:].encode())
+    if any(isinstance(piece, int) and piece > expression.groups for piece in pieces):
+        return None
+    return expression, tuple(piece for piece in pieces if piece != b"")
+
+
+def _put(text: bytearray, match: re.Match[bytes], pieces: Sequence[bytes | int]) -> None:
+    """Write the pieces over a match, its groups staying where they are; not at all if too long."""
+    start, end = match.span()
+    source = bytes(text[start:end])
+    out = bytearray(blank(source))
+    cursor = 0
+    for piece in pieces:
+        if isinstance(piece, int):
+            first, last = match.span(piece)
+            if first < 0:
+                continue
+            if first - start < cursor:
+                return
+            out[first - start : last - start] = source[first - start : last - start]
+            cursor = last - start
+        else:
+            if cursor + len(piece) > len(out):
+                return
+            out[cursor : cursor + len(piece)] = piece
+            cursor += len(piece)
+    text[start:end] = out
+
+
+def _blank_attributes(first: bytearray, second: bytearray) -> None:
+    for match in list(_ATTRIBUTE.finditer(second)):
+        end = closing(second, match.end() - 1)
+        if end is not None:
+            for text in (first, second):
+                text[match.start() : end] = blank(bytes(text[match.start() : end]))
+
+
+def _close_lone_lines(first: bytearray, second: bytearray) -> None:
+    """Put `;` after a macro that stands alone on its line where a statement may begin."""
+    for match in list(_LONE.finditer(second)):
+        end: int | None = match.end()
+        if match.group(1):
+            end = closing(second, match.end() - 1)
+        if end is None:
+            continue
+        line_end = second.find(b"\n", end)
+        if line_end < 0 or second[end:line_end].strip():
+            continue
+        if previous_byte(second, match.start()) not in b";{}":
+            continue
+        if _CONTINUES.match(second, line_end):
+            continue
+        first[end : end + 1] = second[end : end + 1] = b";"
+
+
+def previous_byte(text: bytes | bytearray, offset: int) -> bytes:
+    """The last byte before `offset` that is no blank; `;` at the start of the text."""
+    size = 64
+    while True:
+        tail = text[max(0, offset - size) : offset].rstrip()
+        if tail:
+            return bytes(tail[-1:])
+        if size >= offset:
+            return b";"
+        size *= 8
+
+
+def closing(text: bytes | bytearray, opening: int) -> int | None:
+    """The offset after the bracket that closes the one at `opening`, if it is closed."""
+    depth = 0
+    for match in _ROUND.finditer(text, opening):
+        depth += 1 if match.group() == b"(" else -1
+        if depth == 0:
+            return match.end()
+    return None
+
+
+_ROUND = re.compile(rb"[()]")

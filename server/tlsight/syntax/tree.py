@@ -1,0 +1,117 @@
+"""A text as trees: one for each top-level declaration, kept as long as its own text stays.
+
+The sole place that runs the parser. A tree's offsets count from the start of its chunk.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import tree_sitter
+import tree_sitter_c
+import tree_sitter_cpp
+
+from tlsight.syntax.chunks import Chunk, chunks
+from tlsight.syntax.conditions import Regions, settle
+from tlsight.syntax.mend import MENDS, count_errors
+from tlsight.syntax.replace import replace
+from tlsight.syntax.scan import Scan, scan
+
+if TYPE_CHECKING:
+    from tlsight.syntax import Hints
+
+
+@dataclass(frozen=True)
+class Part:
+    """A chunk with its tree. `text` is what the parser saw of `source`, `regions` count from its start."""
+
+    chunk: Chunk
+    source: bytes
+    text: bytes
+    regions: Regions
+    root: tree_sitter.Node
+
+    @property
+    def key(self) -> tuple[object, ...]:
+        """Everything that the reading of this part depends on, but for its place."""
+        chunk = self.chunk
+        return (self.source, chunk.scope, chunk.function, self.regions.starts, self.regions.paths)
+
+
+@dataclass(frozen=True)
+class Tree:
+    """A parsed text."""
+
+    data: bytes
+    language: str
+    scan: Scan
+    parts: tuple[Part, ...]
+
+
+def parse(data: bytes, language: str, hints: Hints, previous: Tree | None = None) -> Tree:
+    """Parse a text; parts that the previous tree has too are taken from it."""
+    found = scan(data)
+    clean, plain = replace(found.clean, found.plain, found.literals, hints.replacements)
+    clean, plain, regions = settle(
+        clean,
+        plain,
+        found.conditionals,
+        tuple((name, macro.span) for name, macro in found.macros),
+        hints.skipped,
+        language,
+    )
+    known: Mapping[bytes, tuple[bytes, tree_sitter.Node]] = {}
+    if previous is not None and previous.language == language:
+        known = {part.source: (part.text, part.root) for part in previous.parts}
+    parts = []
+    for chunk in chunks(clean, plain):
+        source = _source(clean, chunk)
+        text, root = known.get(source) or parse_text(source, language)
+        inner = regions.within(chunk.span.start, chunk.span.end)
+        parts.append(Part(chunk, source, text, inner, root))
+    return Tree(data, language, found, tuple(parts))
+
+
+def parse_text(source: bytes, language: str) -> tuple[bytes, tree_sitter.Node]:
+    """The tree of a chunk, and its text with the replacements that the grammar made necessary."""
+    parser = _parser(language)
+    root = parser.parse(source).root_node
+    if not root.has_error:
+        return source, root
+    best, text = count_errors(root), source
+    for candidate in MENDS:
+        changed = candidate(text)
+        if changed == text:
+            continue
+        other = parser.parse(changed).root_node
+        errors = count_errors(other)
+        if errors < best:
+            best, text, root = errors, changed, other
+            if not best:
+                break
+    return text, root
+
+
+def fragment(text: bytes, language: str) -> tree_sitter.Node:
+    """The tree of a piece of text that stands for itself, such as the expansion of a macro."""
+    return _parser(language).parse(text).root_node
+
+
+@lru_cache(maxsize=2)
+def _parser(language: str) -> tree_sitter.Parser:
+    grammar = tree_sitter_cpp if language == "cpp" else tree_sitter_c
+    return tree_sitter.Parser(tree_sitter.Language(grammar.language()))
+
+
+def _source(clean: bytes, chunk: Chunk) -> bytes:
+    """What the parser sees of a chunk: its braces paired."""
+    text = clean[chunk.span.start : chunk.span.end]
+    if chunk.excess:
+        changed = bytearray(text)
+        for offset in chunk.excess:
+            changed[offset - chunk.span.start] = 0x20
+        text = bytes(changed)
+    return text + b"}" * chunk.open
