@@ -92,7 +92,7 @@ class _Lane:
 class Worker:
     """Analyses in another process. All methods belong to the event loop's thread.
 
-    `generation` counts the processes and configurations: facts do not live on from one to the next.
+    `generation` counts the ends of processes and configurations, which no facts outlive.
     """
 
     def __init__(
@@ -234,7 +234,6 @@ class Worker:
     async def _keep(self) -> None:
         """Effect: runs the process, and runs it again as long as jobs are left."""
         while not self._stopped:
-            self.generation += 1
             self._reason = "the analysis process ended"
             try:
                 process = await asyncio.create_subprocess_exec(
@@ -302,15 +301,19 @@ class Worker:
 
     def _lose(self, retry: bool) -> None:
         """Effect: settles what was under way when the process ended, or lets it wait again."""
+        self.generation += 1
         for lane in (self._looks, self._readings):
             left = [lane.running[1], *lane.waiting] if lane.running else [*lane.waiting]
             lane.rest()
             lane.waiting.clear()
-            for pending in left:
+            for pending in reversed(left):
                 if pending.outcome.done() or isinstance(pending.job, _ABOUT_A_PROCESS):
                     continue
-                if retry and pending.attempts < self._limits.attempts:
-                    lane.waiting.append(pending)
+                newer = pending.key and any(pending.key == other.key for other in lane.waiting)
+                if newer:
+                    pending.outcome.set_exception(Superseded())
+                elif retry and pending.attempts < self._limits.attempts:
+                    lane.waiting.appendleft(pending)
                 else:
                     pending.outcome.set_exception(JobFailed(self._reason))
 
