@@ -1,0 +1,134 @@
+"""`tlsight check`: findings in files and folders, as text, JSON or SARIF."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.text import Text
+
+import tlsight
+from tlsight.cli import files, output, pool
+from tlsight.cli.project import Project, load_project
+from tlsight.cli.status import Status, UsageError, status_of
+from tlsight.finding import Report, Severity, Unanalysed
+from tlsight.rule import Property
+from tlsight.views import Answer, json, sarif, summarised, text
+from tlsight.worker.client import COMMAND, Worker
+
+
+@dataclass(frozen=True)
+class Options:
+    """What `tlsight check` was asked for."""
+
+    paths: tuple[Path, ...]
+    build: Path | None
+    policy: str | None
+    format: str
+    output: Path | None
+    threshold: Severity
+    jobs: int
+
+
+def check(options: Options, command: Sequence[str] = COMMAND) -> Status:
+    """Effect: analyses the files and writes what was found."""
+    if options.output:
+        files.check_writable(options.output)
+    project = load_project(options.paths, policy=options.policy, build=options.build)
+    targets = read_targets(options.paths, project)
+    answers = asyncio.run(_answers(targets, project, options, command))
+    summary = summarised(answers)
+    status = status_of(summary)
+    if options.format == "text":
+        _write_text(answers, options)
+    elif options.format == "json":
+        document = json.render(answers, project.rulebook, tool_version=tlsight.__version__)
+        _write(document.encode(), options)
+    else:
+        run = sarif.Run(tlsight.__version__, _root_uri(project), int(status), _help_uri)
+        _write(sarif.render(answers, project.rulebook, run).encode(), options)
+    if options.output:
+        output.console(sys.stderr).print(text.closing(summary))
+    return status
+
+
+def read_targets(paths: Sequence[Path], project: Project) -> tuple[files.Target, ...]:
+    """Effect: finds the files that are meant; raises `UsageError` for one that cannot be read."""
+    targets = files.find_targets(paths, project.config.exclude, project.root)
+    named = {path.resolve() for path in paths}
+    for target in targets:
+        if target.path in named:
+            try:
+                files.read_text(target.path)
+            except files.Unreadable as error:
+                raise UsageError(f"'{target.shown}': {error}") from error
+    return targets
+
+
+async def _answers(
+    targets: Sequence[files.Target], project: Project, options: Options, command: Sequence[str]
+) -> list[Answer]:
+    """Effect: analyses all files; as text on a terminal or a pipe, shows each as it comes."""
+    shown = output.console(sys.stdout) if _is_streamed(options) else None
+    answers: list[Answer] = []
+    with output.progress(len(targets)) as tick:
+        async for answer in pool.run(targets, _answer, project.settings, options.jobs, command):
+            answers.append(answer.filtered(options.threshold))
+            tick(len(answers))
+            if shown:
+                for block in text.findings(answers[-1]):
+                    shown.print(block)
+    return answers
+
+
+async def _answer(worker: Worker, target: files.Target) -> Answer:
+    try:
+        data = files.read_text(target.path)
+    except files.Unreadable as error:
+        report = Report(unanalysed=(Unanalysed(str(error)),))
+        return Answer(target.shown, target.uri, b"", report)
+    report = await pool.analysed(worker, target.path, data)
+    worker.close(target.path)
+    return Answer(target.shown, target.uri, data, report)
+
+
+def _is_streamed(options: Options) -> bool:
+    return options.format == "text" and options.output is None
+
+
+def _write_text(answers: Sequence[Answer], options: Options) -> None:
+    if options.output:
+        found = [block for answer in answers for block in text.findings(answer)]
+        files.write_whole(options.output, output.plain([*found, *_trailer(answers)]))
+        return
+    shown = output.console(sys.stdout)
+    for block in _trailer(answers):
+        shown.print(block)
+
+
+def _trailer(answers: Sequence[Answer]) -> Iterator[Text]:
+    yield from text.unanalysed(answers)
+    if headers := text.missing_headers(answers):
+        yield headers
+    yield text.closing(summarised(answers))
+
+
+def _write(document: bytes, options: Options) -> None:
+    if options.output:
+        files.write_whole(options.output, document)
+    else:
+        output.write_bytes(document)
+
+
+def _root_uri(project: Project) -> str:
+    return (project.root or Path.cwd()).as_uri().rstrip("/") + "/"
+
+
+def _help_uri(rule: Property) -> str | None:
+    """The page as a file, where it is one."""
+    name, _, line = rule.place.rpartition(":")
+    page = Path(name if line.isdigit() else rule.place)
+    return page.resolve().as_uri() if page.is_file() else None
