@@ -237,9 +237,7 @@ def _is_function(head: bytes) -> bool:
         return True
     if _ASSIGNS.search(_OPERATOR.sub(b"operator", _without_template(bare))):
         return False
-    if b"(" not in bare:
-        return False
-    return True
+    return b"(" in bare
 
 
 def _is_member_initialiser(head: bytes) -> bool:

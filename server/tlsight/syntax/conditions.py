@@ -223,7 +223,9 @@ def _chosen(group: _Group, skipped: Sequence[Span], language: str) -> _Branch | 
         for branch in group.branches
     ]
     if any(regions):
-        live = [branch for branch, left_out in zip(group.branches, regions) if not left_out]
+        live = [
+            branch for branch, left_out in zip(group.branches, regions, strict=True) if not left_out
+        ]
         return live[0] if live else None
     for index, branch in enumerate(group.branches):
         if index >= len(group.conditions):

@@ -81,11 +81,10 @@ def read_base(unit: Unit, node: Syntax) -> Base:
             if named.id == child.id:
                 base.node = child
                 spelled = type_of(unit, child)
-        elif kind in (";", ",", ")", "=") or kind.endswith("declarator"):
-            if base.node is not None:
-                break
+        elif base.node is not None and kind.endswith((";", ",", ")", "=", "declarator")):
+            break
     base.constant = "const" in qualifiers or base.constexpr
-    words = sorted((word for word in qualifiers if word in ("const", "volatile")))
+    words = sorted(word for word in qualifiers if word in ("const", "volatile"))
     base.type = " ".join((*words, spelled)) if spelled else " ".join(words)
     return base
 
@@ -172,14 +171,11 @@ def _descend(unit: Unit, node: Syntax | None, parts: _Parts) -> Syntax | None:
             node = node.child_by_field_name("declarator")
         elif kind in ("function_declarator", "abstract_function_declarator"):
             inner = node.child_by_field_name("declarator")
-            if inner is not None and inner.type in (
-                "parenthesized_declarator",
-                "abstract_parenthesized_declarator",
-            ):
-                if not parts.functions and _is_pointer(inner):
-                    parts.inner = True
-                    parts.pointers = ""
-                    parts.constant = None
+            bracketed = inner is not None and inner.type.endswith("parenthesized_declarator")
+            if bracketed and not parts.functions and _is_pointer(inner):
+                parts.inner = True
+                parts.pointers = ""
+                parts.constant = None
             parts.functions.append(node)
             node = inner
         elif kind == "init_declarator":
@@ -189,8 +185,8 @@ def _descend(unit: Unit, node: Syntax | None, parts: _Parts) -> Syntax | None:
     return None
 
 
-def _is_pointer(node: Syntax) -> bool:
-    inner = _last_named(node)
+def _is_pointer(node: Syntax | None) -> bool:
+    inner = _last_named(node) if node is not None else None
     return inner is not None and inner.type.endswith(
         ("pointer_declarator", "reference_declarator", "pointer_type_declarator", "ERROR")
     )

@@ -151,14 +151,18 @@ def _typedef(unit: Unit, node: Syntax, scope: tuple[str, ...], found: Found) -> 
         name = _qualified(scope, unit.text(declared.name))
         found.types.add(unit.text(declared.name))
         target = base.node
-        if target is not None and target.type in (*_RECORDS, "enum_specifier"):
-            if target.child_by_field_name("name") is None and not declared.pointer:
-                _named_later(unit, target, name, scope, found)
-                continue
+        if target is not None and _is_unnamed(target) and not declared.pointer:
+            _named_later(unit, target, name, scope, found)
+            continue
         if declared.function is not None:
             found.aliases[name] = declared.type + " ()"
         elif declared.type not in (name, unit.text(declared.name)):
             found.aliases[name] = declared.type
+
+
+def _is_unnamed(node: Syntax) -> bool:
+    defines = node.type in _RECORDS or node.type == "enum_specifier"
+    return defines and node.child_by_field_name("name") is None
 
 
 def _named_later(unit: Unit, node: Syntax, name: str, scope: tuple[str, ...], found: Found) -> None:

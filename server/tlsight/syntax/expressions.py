@@ -29,6 +29,7 @@ from tlsight.syntax import macros
 from tlsight.syntax.declarators import described_type
 from tlsight.syntax.literals import char_value, number_value, string_value
 from tlsight.syntax.names import name_of, spelled
+from tlsight.syntax.replace import EMPTY
 from tlsight.syntax.unit import Syntax, Unit
 from tlsight.text import Span
 
@@ -99,6 +100,8 @@ def _name(unit: Unit, node: Syntax) -> Expr:
     start = node.start_byte
     source = unit.source
     text = source.text[start : node.end_byte].decode("utf-8", "replace")
+    if text == EMPTY:
+        return Braces(unit.span(node), ())
     if text in unit.environment.active:
         expanded = macros.expand_object(unit, node, text, expression)
         if expanded is not None:

@@ -78,9 +78,7 @@ def _visit(unit: Unit, node: Syntax, scope: _Scope) -> None:
             _function(unit, child, scope)
         elif kind in _RECORDS:
             _record(unit, child, scope)
-        elif kind == "declaration":
-            _declaration(unit, child, scope)
-        elif kind == "field_declaration":
+        elif kind == "declaration" or kind == "field_declaration":
             _declaration(unit, child, scope)
         elif kind == "namespace_definition":
             name = child.child_by_field_name("name")

@@ -201,9 +201,9 @@ def _bind(parameters: Sequence[str], arguments: Sequence[str]) -> dict[str, str]
         fixed = len(parameters) - 1
         if len(given) < fixed:
             return None
-        values = dict(zip(parameters[:-1], given))
+        values = dict(zip(parameters[:-1], given, strict=False))
         values[name] = ", ".join(given[fixed:])
         return values
     if len(given) != len(parameters):
         return None
-    return dict(zip(parameters, given))
+    return dict(zip(parameters, given, strict=True))

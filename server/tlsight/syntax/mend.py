@@ -13,10 +13,23 @@ import tree_sitter
 from tlsight.syntax.replace import closing, previous_byte
 from tlsight.syntax.scan import blank
 
-_ATTRIBUTE = re.compile(rb"\b[A-Z_][A-Z0-9_]{2,}\b(?=\s+[A-Za-z_~])")
+_CAPITALS = rb"(?:[A-Z_][A-Z0-9_]{2,}|[A-Za-z]\w*_[A-Z]{3,})"
+_ATTRIBUTE = re.compile(rb"\b" + _CAPITALS + rb"\b(?=\s+[A-Za-z_~])")
+_AFTER_NAME = re.compile(rb"(?<=[\w\]])\s+" + _CAPITALS + rb"\b(?=\s*[,)=;])")
+_BEFORE_STAR = re.compile(rb"(?<=\()\s*" + _CAPITALS + rb"\b(?=\s*\*\s*\w+\s*\))")
 _SHOUT = re.compile(rb"\b[A-Z_][A-Z0-9_]{2,}\b")
 _SHOUT_CALL = re.compile(rb"\b[A-Z_][A-Z0-9_]{2,}\s*\(")
 _LINE_CALL = re.compile(rb"^[ \t]*[A-Za-z_]\w*[ \t]*\(", re.MULTILINE)
+_BLOCK_CALL = re.compile(
+    rb"(?<=[;{}:\s])(?!(?:if|for|while|switch|catch)\b)([A-Za-z_]\w+)[ \t]*\(", re.MULTILINE
+)
+_LOOPS = re.compile(rb"each|iter|loop|for", re.IGNORECASE)
+_SECTION = re.compile(
+    rb"^([ \t]*(?:public|protected|private))[ \t]+\w+[ \t]*:|^[ \t]*(?!public|private)\w{6,}[ \t]*:"
+    rb"(?=[ \t]*$)",
+    re.MULTILINE,
+)
+_RECORD = re.compile(rb"\s*(?:template\s*<[^{]*>\s*)?(?:class|struct)\b")
 
 
 def count_errors(root: tree_sitter.Node) -> int:
@@ -34,19 +47,30 @@ def count_errors(root: tree_sitter.Node) -> int:
     return total
 
 
+def _without_first_word(text: bytes) -> bytes:
+    """Blank the first capital word of the head: an export attribute before a type."""
+    end = _head_end(text)
+    return _ATTRIBUTE.sub(_blanked, text[:end], count=1) + text[end:]
+
+
 def _without_head_words(text: bytes) -> bytes:
-    """Blank capital words before the first brace: attributes of a function or class."""
+    """Blank all capital words of the head that stand before another word."""
+    end = _head_end(text)
+    return _ATTRIBUTE.sub(_blanked, text[:end]) + text[end:]
+
+
+def _head_end(text: bytes) -> int:
     end = text.find(b"{")
-    head = text[: end if end >= 0 else len(text)]
-    changed = _ATTRIBUTE.sub(lambda match: blank(match.group()), head)
-    return changed + text[len(head) :]
+    return end if end >= 0 else len(text)
+
+
+def _blanked(match: re.Match[bytes]) -> bytes:
+    return blank(match.group())
 
 
 def _without_tail_words(text: bytes) -> bytes:
     """Blank capital words, with their arguments, between the parameters and the body."""
-    end = text.find(b"{")
-    if end < 0:
-        end = len(text)
+    end = _head_end(text)
     opening = text.find(b"(")
     start = closing(text, opening) if opening >= 0 else None
     if start is None or start > end:
@@ -55,11 +79,27 @@ def _without_tail_words(text: bytes) -> bytes:
 
 
 def _without_calls(text: bytes) -> bytes:
+    return _SHOUT.sub(_blanked, _over_calls(text, _SHOUT_CALL, lambda found: blank(found)))
+
+
+def _over_calls(text: bytes, head: re.Pattern[bytes], change: Callable[[bytes], bytes]) -> bytes:
     changed = bytearray(text)
-    for match in _SHOUT_CALL.finditer(text):
-        end = closing(text, match.end() - 1) or match.end()
-        changed[match.start() : end] = blank(text[match.start() : end])
-    return _SHOUT.sub(lambda match: blank(match.group()), bytes(changed))
+    for match in head.finditer(text):
+        end = closing(text, match.end() - 1)
+        if end is not None:
+            changed[match.start() : end] = change(bytes(changed[match.start() : end]))
+    return bytes(changed)
+
+
+def _without_words_after_names(text: bytes) -> bytes:
+    """Blank capital words after a parameter's or variable's name, and before its star."""
+    text = _BEFORE_STAR.sub(_blanked, _AFTER_NAME.sub(_blanked, text))
+    changed = bytearray(text)
+    for match in re.finditer(rb"(?<=[\w\]])[ \t]+[A-Z_][A-Z0-9_]{2,}[ \t]*\(", text):
+        end = closing(text, match.end() - 1)
+        if end is not None and text[end:].lstrip()[:1] in (b"=", b";", b","):
+            changed[match.start() : end] = blank(text[match.start() : end])
+    return bytes(changed)
 
 
 def _with_semicolons(text: bytes) -> bytes:
@@ -79,14 +119,77 @@ def _with_semicolons(text: bytes) -> bytes:
     return bytes(changed)
 
 
+def _with_loops(text: bytes) -> bytes:
+    """Read `EACH(a, b) {` as a loop, and any other `NAME(a, b) {` as a condition."""
+    start = _head_end(text)
+    changed = bytearray(text)
+    for match in _BLOCK_CALL.finditer(text, start):
+        end = closing(text, match.end() - 1)
+        if end is None or text[end:].lstrip()[:1] != b"{":
+            continue
+        if previous_byte(text, match.start()) not in b";{}:)":
+            continue
+        name = match.group(1)
+        word = b"while" if _LOOPS.search(name) and len(name) >= 5 else b"if"
+        if len(name) >= len(word):
+            changed[match.start(1) : match.end(1)] = word.ljust(len(name))
+    return bytes(changed)
+
+
+def _with_sections(text: bytes) -> bytes:
+    """Read any label of a class as an access specifier."""
+    if not _RECORD.match(text):
+        return text
+
+    def section(match: re.Match[bytes]) -> bytes:
+        found = match.group()
+        if match.group(1) is not None:
+            return match.group(1) + b":".rjust(len(found) - len(match.group(1)))
+        indent = found[: len(found) - len(found.lstrip())]
+        return indent + b"public" + b":".rjust(len(found) - len(indent) - 6)
+
+    return _SECTION.sub(section, text)
+
+
+def _with_call_types(text: bytes) -> bytes:
+    """Read `TYPE(x) name` as a declaration of a type named `TYPE`."""
+    changed = bytearray(text)
+    for match in _SHOUT_CALL.finditer(text):
+        end = closing(text, match.end() - 1)
+        if end is None or not re.match(rb"\s*[*&]*\s*[A-Za-z_]", text[end:]):
+            continue
+        if previous_byte(text, match.start()) in b";{}(,":
+            opening = match.end() - 1
+            changed[opening:end] = blank(text[opening:end])
+    return bytes(changed)
+
+
 def _without_attributes(text: bytes) -> bytes:
     """Blank every capital word before another word."""
-    return _ATTRIBUTE.sub(lambda match: blank(match.group()), text)
+    return _ATTRIBUTE.sub(_blanked, text)
+
+
+def _without_call_arguments(text: bytes) -> bytes:
+    """Blank the arguments of statements like `MACRO(const T);`: they are no expressions."""
+    changed = bytearray(text)
+    for match in _SHOUT_CALL.finditer(text):
+        end = closing(text, match.end() - 1)
+        if end is None or text[end:].lstrip()[:1] not in (b";", b"}", b""):
+            continue
+        if previous_byte(text, match.start()) in b";{}" and match.start() >= 0:
+            changed[match.end() : end - 1] = blank(text[match.end() : end - 1])
+    return bytes(changed)
 
 
 MENDS: tuple[Callable[[bytes], bytes], ...] = (
+    _without_first_word,
     _without_head_words,
     _without_tail_words,
+    _without_words_after_names,
     _with_semicolons,
+    _with_loops,
+    _with_sections,
+    _with_call_types,
     _without_attributes,
+    _without_call_arguments,
 )

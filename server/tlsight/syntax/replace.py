@@ -15,6 +15,8 @@ from functools import lru_cache
 from tlsight.syntax.scan import blank
 from tlsight.text import Span
 
+EMPTY = "$$"
+"""Stands for `{}` as a default argument, which the grammar does not know."""
 _GENERIC: tuple[tuple[str, str], ...] = (
     (
         r"\b(class|struct|union|enum(?:\s+class)?)\s+(?:[A-Z][A-Z0-9_]+(?:\s*\([^()]*\))?\s+)+"
@@ -22,11 +24,14 @@ _GENERIC: tuple[tuple[str, str], ...] = (
         r"\1",
     ),
     (r"\b\w*(?:un)?(?:likely|LIKELY)\b(?=\s*\()", ""),
+    (r"=\s*\{\s*\}(?=\s*[,)])", f"={EMPTY}"),
+    (r"\b(offsetof\s*\([^(),;]+,\s*\w+)(?:\.\w+|\[[^\]\n]*\])+", r"\1"),
     (r"\b(?:__extension__|__inline__|__inline|__restrict__|__restrict|_Noreturn)\b", ""),
 )
 _ATTRIBUTE = re.compile(rb"\b(?:__attribute__|__attribute|__declspec|_Alignas)\s*\(")
 _LONE = re.compile(rb"^[ \t]*[A-Z_][A-Z0-9_]{2,}[ \t]*(\(|(?=\r?$))", re.MULTILINE)
 _CONTINUES = re.compile(rb"\s*(?:[{}()\[\],.;:?=+*/%|^<>!&-]|else\b|\Z)")
+_CONTINUES_CALL = re.compile(rb"\s*(?:[{()\[\],.;:?=+*/%|^<>!&-]|else\b|\Z)")
 _PIECE = re.compile(r"\\(?:(\d)|g<(\w+)>|(.))")
 
 
@@ -42,15 +47,19 @@ def replace(
             continue
         expression, pieces = compiled
         for match in list(expression.finditer(first)):
-            inside = bisect.bisect_right(starts, match.start()) - 1
-            if inside >= 0 and match.start() < literals[inside].end and match.end() > match.start():
-                if match.start() > literals[inside].start or match.end() < literals[inside].end:
-                    continue
+            index = bisect.bisect_right(starts, match.start()) - 1
+            if index >= 0 and _is_inside(match, literals[index]):
+                continue
             for text in (first, second):
                 _put(text, match, pieces)
     _blank_attributes(first, second)
     _close_lone_lines(first, second)
     return bytes(first), bytes(second)
+
+
+def _is_inside(match: re.Match[bytes], literal: Span) -> bool:
+    start, end = match.span()
+    return start < literal.end and (start > literal.start or end < literal.end)
 
 
 @lru_cache(maxsize=512)
@@ -123,7 +132,7 @@ def _close_lone_lines(first: bytearray, second: bytearray) -> None:
             continue
         if previous_byte(second, match.start()) not in b";{}":
             continue
-        if _CONTINUES.match(second, line_end):
+        if (_CONTINUES_CALL if match.group(1) else _CONTINUES).match(second, line_end):
             continue
         first[end : end + 1] = second[end : end + 1] = b";"
 

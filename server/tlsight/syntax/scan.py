@@ -203,10 +203,10 @@ def _directive(
     if word in _CONDITIONAL:
         conditionals.append(Directive(span, word, " ".join(rest.split())))
     elif word in ("include", "include_next", "import"):
-        name = _INCLUDE.match(rest)
-        if name is not None:
-            quoted = name.group(2)
-            includes.append(Include(span, quoted or name.group(1) or "", quoted is not None))
+        named = _INCLUDE.match(rest)
+        if named is not None:
+            quoted = named.group(2)
+            includes.append(Include(span, quoted or named.group(1) or "", quoted is not None))
     elif word == "define" and (macro := _MACRO.match(rest)) is not None:
         parameters = (
             tuple(name for item in macro.group(3).split(",") if (name := item.strip()))

@@ -19,7 +19,6 @@ from tlsight.ir import (
     Tag,
     Unary,
     Variable,
-    walk,
 )
 from tlsight.syntax import macros
 from tlsight.syntax.conditions import Path
@@ -320,7 +319,7 @@ class Statements:
                 self.flow.add(Step(Act.DECLARE, span, None, variable, tags=self.tags(child)))
 
     def caught(self, node: Syntax) -> None:
-        """Declare the variable of a handler, or of a range `for`: its value comes from elsewhere."""
+        """Declare the variable of a handler, or of a range `for`: the value is not its own."""
         declared = read_declarator(
             self.unit, node.child_by_field_name("declarator"), read_base(self.unit, node)
         )

@@ -26,7 +26,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Part:
-    """A chunk with its tree. `text` is what the parser saw of `source`, `regions` count from its start."""
+    """A chunk with its tree. `text` is what the parser saw of `source`.
+
+    Offsets of the tree and of `regions` count from the start of the chunk.
+    """
 
     chunk: Chunk
     source: bytes

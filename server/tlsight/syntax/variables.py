@@ -34,12 +34,12 @@ def declared_variables(unit: Unit, node: Syntax, local: bool = True) -> list[Var
     value = node.child_by_field_name("value") or node.child_by_field_name("default_value")
     for index, declarator in enumerate(declarators):
         given = value if index == len(declarators) - 1 else None
-        variables += _declared(unit, node, declarator, base, given, local)
+        variables += _declared(unit, declarator, base, given, local)
     return variables
 
 
 def _declared(
-    unit: Unit, node: Syntax, declarator: Syntax, base: Base, value: Syntax | None, local: bool
+    unit: Unit, declarator: Syntax, base: Base, value: Syntax | None, local: bool
 ) -> list[Variable]:
     if declarator.type == "init_declarator":
         value = declarator.child_by_field_name("value")
@@ -54,7 +54,7 @@ def _declared(
     if name is None:
         return []
     if name.type == "structured_binding_declarator":
-        return _bindings(unit, declared, name, declarator, base, value)
+        return _bindings(unit, declared, name, declarator, value)
     initial = _initial(unit, declarator, declared, base, name, value)
     return [_variable(unit, declared, name, declarator, base, initial)]
 
@@ -81,7 +81,6 @@ def _bindings(
     declared: Declared,
     name: Syntax,
     declarator: Syntax,
-    base: Base,
     value: Syntax | None,
 ) -> list[Variable]:
     span = unit.span(declarator)
@@ -108,8 +107,7 @@ def _initial(
         if declared.pointer or base.extern or not is_class(unit, base):
             return None
         callee = Name(unit.span(name), _class_name(base), where)
-        call = construct(unit, callee, None, unit.span(name), text)
-        return call
+        return construct(unit, callee, None, unit.span(name), text)
     direct = value.type in ("argument_list", "initializer_list") and not _has_equals(
         declarator, value
     )
@@ -118,7 +116,7 @@ def _initial(
     if not declared.pointer and is_class(unit, base):
         callee = Name(unit.span(name), _class_name(base), where)
         return construct(unit, callee, value, unit.span(declarator), text)
-    if declared.type.endswith("]") or base.type in _PLAIN and value.type == "initializer_list":
+    if declared.type.endswith("]") or (base.type in _PLAIN and value.type == "initializer_list"):
         return expression(unit, value)
     given = arguments(unit, value)
     if not given:
