@@ -128,13 +128,14 @@ class _Worker:
 def _build(settings: Settings) -> tuple[Analyst, Described]:
     from tlsight.analysis import Analyst as Analysis
     from tlsight.rulebook import load
+    from tlsight.views.page import documentation
 
     base = settings.root or Path()
     folders = [base / folder for folder in settings.config.rules]
     rulebook = load(settings.config.policy, folders)
     analyst = Analysis(rulebook, settings.config, settings.root, settings.cache)
     pages = {
-        rule.id: Page(rule.title, rule.markdown, _file(rule.place))
+        rule.id: Page(rule.title, documentation(rule), _file(rule.place))
         for rule in rulebook.properties.values()
     }
     return analyst, Described(pages, rulebook.problems)

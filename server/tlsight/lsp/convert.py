@@ -1,0 +1,163 @@
+"""From our plain data to the protocol's, and back. Pure functions of their arguments.
+
+Byte offsets become positions in the client's encoding here and nowhere else; URIs are sent back
+as the client spells them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from lsprotocol import types
+from pygls.uris import to_fs_path
+
+from tlsight.finding import Finding, Severity
+from tlsight.lsp.client import ClientInfo
+from tlsight.rule import Problem
+from tlsight.text import Change, Document, Edit, Encoding, Lines, Position, Span
+from tlsight.worker.protocol import Page
+
+SOURCE = "tlsight"
+
+LANGUAGES = {"c": ".c", "cpp": ".cpp", "c++": ".cpp"}
+"""Language identifiers that clients use for what we read, and a suffix for what has no file."""
+
+SOURCES = frozenset((".c", ".cc", ".cpp", ".cxx", ".c++", ".cp", ".cppm", ".ixx"))
+HEADERS = frozenset((".h", ".hh", ".hpp", ".hxx", ".h++", ".inl", ".ipp", ".tpp", ".txx"))
+
+_SEVERITIES = {
+    Severity.ERROR: types.DiagnosticSeverity.Error,
+    Severity.WARNING: types.DiagnosticSeverity.Warning,
+    Severity.INFORMATION: types.DiagnosticSeverity.Information,
+}
+
+
+def path_of(uri: str, language: str, cache: Path) -> Path:
+    """The file of a URI; what has no file gets a name of its own in the cache folder."""
+    name = to_fs_path(uri)
+    if name:
+        return Path(name)
+    suffix = LANGUAGES.get(language) or Path(uri).suffix or ".cpp"
+    return cache / "untitled" / (hashlib.sha256(uri.encode()).hexdigest()[:16] + suffix)
+
+
+def is_ours(path: Path, language: str) -> bool:
+    """Whether a document is C or C++, by its language or else by its name."""
+    return language in LANGUAGES or path.suffix.lower() in SOURCES | HEADERS
+
+
+def span_of(lines: Lines, range_: types.Range, encoding: Encoding) -> Span:
+    """The bytes of a client's range."""
+    start = lines.offset(Position(range_.start.line, range_.start.character), encoding)
+    end = lines.offset(Position(range_.end.line, range_.end.character), encoding)
+    return Span(start, max(start, end))
+
+
+def range_of(lines: Lines, span: Span, encoding: Encoding) -> types.Range:
+    """A client's range of bytes."""
+    return types.Range(
+        types.Position(*lines.position(span.start, encoding)),
+        types.Position(*lines.position(span.end, encoding)),
+    )
+
+
+def changes_of(
+    changes: Sequence[types.TextDocumentContentChangeEvent],
+) -> Iterable[Change]:
+    """The content changes of a notification, in order."""
+    for change in changes:
+        if isinstance(change, types.TextDocumentContentChangePartial):
+            start, end = change.range.start, change.range.end
+            yield Change(
+                Position(start.line, start.character),
+                Position(end.line, end.character),
+                change.text,
+            )
+        else:
+            yield Change(None, None, change.text)
+
+
+def diagnostic(
+    document: Document, finding: Finding, page: Page | None, client: ClientInfo
+) -> types.Diagnostic:
+    """A finding as this client can show it."""
+    lines, encoding = document.lines, client.encoding
+    link = Path(page.path).as_uri() if page and page.path and client.links else None
+    related = [
+        types.DiagnosticRelatedInformation(
+            types.Location(document.uri, range_of(lines, place.span, encoding)), place.message
+        )
+        for place in finding.related
+    ]
+    return types.Diagnostic(
+        range=range_of(lines, finding.span, encoding),
+        message=finding.message,
+        severity=_SEVERITIES[finding.severity],
+        code=finding.rule,
+        code_description=types.CodeDescription(link) if link else None,
+        source=SOURCE,
+        tags=[types.DiagnosticTag.Deprecated]
+        if finding.deprecated and client.deprecated_tag
+        else None,
+        related_information=related if related and client.related else None,
+        data=data_of(document, finding) if client.data else None,
+    )
+
+
+def data_of(document: Document, finding: Finding) -> dict[str, Any]:
+    """What tells a finding again: the rule and place, and the version that they hold for."""
+    return {
+        "rule": finding.rule,
+        "version": document.version,
+        "start": finding.span.start,
+        "end": finding.span.end,
+    }
+
+
+def problem_diagnostic(problem: Problem, text: Document, encoding: Encoding) -> types.Diagnostic:
+    """What is wrong with a configuration file, on the line that its place names."""
+    found = re.search(r":(\d+)$", problem.place)
+    line = min(int(found[1]) - 1 if found else 0, len(text.lines.starts) - 1)
+    start = text.lines.starts[line]
+    span = Span(start, start + len(text.lines.line(line)))
+    return types.Diagnostic(
+        range=range_of(text.lines, span, encoding),
+        message=problem.message,
+        severity=types.DiagnosticSeverity.Error,
+        source=SOURCE,
+    )
+
+
+def workspace_edit(
+    document: Document, edits: Iterable[Edit], client: ClientInfo
+) -> types.WorkspaceEdit:
+    """Edits of one version of a document."""
+    changes = [
+        types.TextEdit(range_of(document.lines, edit.span, client.encoding), edit.text)
+        for edit in edits
+    ]
+    if not client.versioned_edits:
+        return types.WorkspaceEdit(changes={document.uri: changes})
+    identifier = types.OptionalVersionedTextDocumentIdentifier(document.uri, document.version)
+    return types.WorkspaceEdit(document_changes=[types.TextDocumentEdit(identifier, list(changes))])
+
+
+def hover(
+    document: Document, findings: Sequence[Finding], pages: Mapping[str, Page], client: ClientInfo
+) -> types.Hover:
+    """What findings say, and the pages of their rules, once each."""
+    texts = [f"**{finding.rule}**: {finding.message}" for finding in findings]
+    texts += [
+        page.markdown
+        for rule in dict.fromkeys(finding.rule for finding in findings)
+        if (page := pages.get(rule))
+    ]
+    kind = types.MarkupKind.Markdown if client.markdown else types.MarkupKind.PlainText
+    return types.Hover(
+        types.MarkupContent(kind, "\n\n---\n\n".join(texts)),
+        range_of(document.lines, findings[0].span, client.encoding),
+    )
