@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from tlsight.ir import Tag
-from tlsight.syntax.replace import previous_byte
+from tlsight.syntax.replace import is_closed
 from tlsight.syntax.scan import Directive, blank
 from tlsight.text import Span
 
@@ -86,9 +86,6 @@ class _Group:
 
 _DEFINED = re.compile(r"(!?)\s*defined\s*(?:\(\s*(\w+)\s*\)|(\w+))\Z")
 _BRACKET = re.compile(rb"[{}()\[\]]")
-_LABEL = re.compile(
-    rb"(?:\bcase\b[^;{}?]*|(?:^|[;{}])\s*(?:[A-Za-z_]\w*)(?:\s+[A-Za-z_]\w*)?\s*):\Z"
-)
 _MIDDLE = re.compile(rb"\s*(?:else|catch)\b")
 _PAIRS = {b"}": b"{", b")": b"(", b"]": b"["}
 
@@ -183,26 +180,16 @@ def _is_guard(
 
 
 def _is_whole(group: _Group, plain: bytearray) -> bool:
-    if not _is_closed(plain, group.start) or _MIDDLE.match(plain, group.after):
+    if not is_closed(plain, group.start) or _MIDDLE.match(plain, group.after):
         return False
     for branch in group.branches:
         if _MIDDLE.match(plain, branch.start, branch.end):
             return False
-        if not _is_closed(plain, branch.end) and plain[branch.start : branch.end].strip():
+        if not is_closed(plain, branch.end) and plain[branch.start : branch.end].strip():
             return False
         if not _is_balanced(plain[branch.start : branch.end]):
             return False
     return True
-
-
-def _is_closed(plain: bytearray, offset: int) -> bool:
-    """Whether no statement is open before `offset`."""
-    last = previous_byte(plain, offset)
-    if last == b":":
-        tail = bytes(plain[max(0, offset - 400) : offset]).rstrip()
-        line = tail[tail.rfind(b"\n") + 1 :]
-        return _LABEL.search(line) is not None
-    return last in b";{}"
 
 
 def _is_balanced(text: bytearray) -> bool:

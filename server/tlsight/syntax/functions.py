@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from tlsight.ir import Act, Function, LambdaExpr, Variable
@@ -74,7 +75,9 @@ def _parameter(unit: Unit, node: Syntax) -> Variable:
 def _visit(unit: Unit, node: Syntax, scope: _Scope) -> None:
     for child in node.named_children:
         kind = child.type
-        if kind == "function_definition":
+        if kind == "compound_statement":
+            _headless(unit, child, scope)
+        elif kind == "function_definition":
             _function(unit, child, scope)
         elif kind in _RECORDS:
             _record(unit, child, scope)
@@ -195,6 +198,41 @@ def _function(unit: Unit, node: Syntax, scope: _Scope) -> None:
         tags,
         base.static,
     )
+
+
+def _headless(unit: Unit, node: Syntax, scope: _Scope) -> None:
+    """A body whose head the grammar could not read: the name is the last one called there."""
+    head = unit.source.text[: node.start_byte]
+    names = list(_CALLED.finditer(head, max(head.rfind(b";"), head.rfind(b"}"), 0)))
+    name = names[0].group(1).decode("utf-8", "replace") if names else ""
+    start = names[0].start(1) if names else node.start_byte
+    name_span = unit.between(start, start + len(name.encode()))
+    body = unit.span(node)
+    tags = unit.tags(body)
+    index = _reserve(unit)
+    flow = Flow.over(body, tags)
+    statements = Statements(unit, flow, around=len(unit.path(body)))
+    before = unit.enclosing
+    unit.enclosing = index
+    statements.body(node.named_children)
+    unit.enclosing = before
+    unit.functions[index] = Function(
+        "::".join((*scope.names, *name.split("::"))),
+        "function",
+        Span(name_span.start, body.end),
+        body,
+        name_span,
+        scope.owner,
+        (),
+        "",
+        flow.finish(),
+        True,
+        before,
+        tags,
+    )
+
+
+_CALLED = re.compile(rb"([A-Za-z_][\w:~]*)\s*\(")
 
 
 def _lower(unit: Unit, statements: Statements, node: Syntax, body: Syntax) -> None:

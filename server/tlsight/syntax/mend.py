@@ -6,7 +6,7 @@ They are guesses by shape, so none is made where the text reads without an error
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import tree_sitter
 
@@ -169,6 +169,43 @@ def _without_attributes(text: bytes) -> bytes:
     return _ATTRIBUTE.sub(_blanked, text)
 
 
+_STRING = rb'"(?:[^"\\\n]|\\.)*"'
+_SUFFIXED = re.compile(rb"(" + _STRING + rb")(_[A-Za-z]\w*)")
+_STRING_WORDS = re.compile(rb"(" + _STRING + rb")((?:\s+[A-Za-z_]\w*)+)(?=\s*[,;)}\]:\"])")
+_MEMBER_POINTER = re.compile(
+    rb"<(\s*[A-Za-z_][\w\s:*&]*\(\s*[\w:]+::\s*\*\s*\)\s*\([^()]*\)\s*(?:const)?\s*)>"
+)
+
+
+def _without_string_suffixes(text: bytes) -> bytes:
+    """Blank suffixes of strings, and words between and after them: they are parts of one string."""
+
+    def keep_string(match: re.Match[bytes]) -> bytes:
+        return match.group(1) + blank(match.group(2))
+
+    return _STRING_WORDS.sub(keep_string, _SUFFIXED.sub(keep_string, text))
+
+
+def _without_member_pointers(text: bytes) -> bytes:
+    """Put a plain name in place of the type of a pointer to a member, as a template argument."""
+    return _MEMBER_POINTER.sub(lambda match: b"<T" + blank(match.group(1))[1:] + b">", text)
+
+
+def _without_one_word(text: bytes) -> Iterator[bytes]:
+    """Blank one word of the head after the other: an attribute of any spelling."""
+    opening = text.find(b"(", 0, _head_end(text))
+    end = opening if opening >= 0 else _head_end(text)
+    words = list(_WORD.finditer(text, 0, end))
+    for match in words[:-1]:
+        yield text[: match.start()] + blank(match.group()) + text[match.end() :]
+
+
+_WORD = re.compile(
+    rb"\b(?!(?:static|const|inline|struct|class|enum|union|extern|typedef|void|int|char|unsigned"
+    rb"|template|virtual|friend|operator|using|namespace)\b)[A-Za-z_]\w*\b"
+)
+
+
 def _without_call_arguments(text: bytes) -> bytes:
     """Blank the arguments of statements like `MACRO(const T);`: they are no expressions."""
     changed = bytearray(text)
@@ -181,15 +218,26 @@ def _without_call_arguments(text: bytes) -> bytes:
     return bytes(changed)
 
 
-MENDS: tuple[Callable[[bytes], bytes], ...] = (
-    _without_first_word,
-    _without_head_words,
-    _without_tail_words,
-    _without_words_after_names,
-    _with_semicolons,
-    _with_loops,
-    _with_sections,
-    _with_call_types,
-    _without_attributes,
-    _without_call_arguments,
+def _once(mend: Callable[[bytes], bytes]) -> Callable[[bytes], Iterator[bytes]]:
+    def candidates(text: bytes) -> Iterator[bytes]:
+        yield mend(text)
+
+    return candidates
+
+
+MENDS: tuple[Callable[[bytes], Iterator[bytes]], ...] = (
+    _once(_without_first_word),
+    _once(_without_head_words),
+    _once(_without_tail_words),
+    _once(_without_words_after_names),
+    _once(_with_semicolons),
+    _once(_with_loops),
+    _once(_with_sections),
+    _once(_with_call_types),
+    _once(_without_string_suffixes),
+    _once(_without_member_pointers),
+    _without_one_word,
+    _once(_without_attributes),
+    _once(_without_call_arguments),
 )
+"""Each gives texts to try in place of the best one so far."""

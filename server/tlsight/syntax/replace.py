@@ -26,12 +26,16 @@ _GENERIC: tuple[tuple[str, str], ...] = (
     (r"\b\w*(?:un)?(?:likely|LIKELY)\b(?=\s*\()", ""),
     (r"=\s*\{\s*\}(?=\s*[,)])", f"={EMPTY}"),
     (r"\b(offsetof\s*\([^(),;]+,\s*\w+)(?:\.\w+|\[[^\]\n]*\])+", r"\1"),
+    (r"\b(va_arg\s*\([^(),;]*,)(?:[^(),;]*[\s*])?(\w+)[\s*]*\)", r"\1\2)"),
     (r"\b(?:__extension__|__inline__|__inline|__restrict__|__restrict|_Noreturn)\b", ""),
 )
 _ATTRIBUTE = re.compile(rb"\b(?:__attribute__|__attribute|__declspec|_Alignas)\s*\(")
 _LONE = re.compile(rb"^[ \t]*[A-Z_][A-Z0-9_]{2,}[ \t]*(\(|(?=\r?$))", re.MULTILINE)
-_CONTINUES = re.compile(rb"\s*(?:[{}()\[\],.;:?=+*/%|^<>!&-]|else\b|\Z)")
-_CONTINUES_CALL = re.compile(rb"\s*(?:[{()\[\],.;:?=+*/%|^<>!&-]|else\b|\Z)")
+_CONTINUES = re.compile(rb"\s*(?:[{}()\[\],.;:?=+*/%|^<>!&-]|else\b)")
+_CONTINUES_CALL = re.compile(rb"\s*(?:[{()\[\],.;:?=+*/%|^<>!&-]|else\b)")
+_LABEL = re.compile(
+    rb"(?:\bcase\b[^;{}?]*|(?:^|[;{}])\s*(?:[A-Za-z_]\w*)(?:\s+[A-Za-z_]\w*)?\s*):\Z"
+)
 _PIECE = re.compile(r"\\(?:(\d)|g<(\w+)>|(.))")
 
 
@@ -130,7 +134,7 @@ def _close_lone_lines(first: bytearray, second: bytearray) -> None:
         line_end = second.find(b"\n", end)
         if line_end < 0 or second[end:line_end].strip():
             continue
-        if previous_byte(second, match.start()) not in b";{}":
+        if not is_closed(second, match.start()):
             continue
         if (_CONTINUES_CALL if match.group(1) else _CONTINUES).match(second, line_end):
             continue
@@ -147,6 +151,16 @@ def previous_byte(text: bytes | bytearray, offset: int) -> bytes:
         if size >= offset:
             return b";"
         size *= 8
+
+
+def is_closed(text: bytes | bytearray, offset: int) -> bool:
+    """Whether no statement is open before `offset`, in a text without strings."""
+    last = previous_byte(text, offset)
+    if last == b":":
+        tail = bytes(text[max(0, offset - 400) : offset]).rstrip()
+        line = tail[tail.rfind(b"\n") + 1 :]
+        return _LABEL.search(line) is not None
+    return last in b";{}"
 
 
 def closing(text: bytes | bytearray, opening: int) -> int | None:

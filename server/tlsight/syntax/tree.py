@@ -85,16 +85,16 @@ def parse_text(source: bytes, language: str) -> tuple[bytes, tree_sitter.Node]:
     if not root.has_error:
         return source, root
     best, text = count_errors(root), source
-    for candidate in MENDS:
-        changed = candidate(text)
-        if changed == text:
-            continue
-        other = parser.parse(changed).root_node
-        errors = count_errors(other)
-        if errors < best:
-            best, text, root = errors, changed, other
-            if not best:
-                break
+    for candidates in MENDS:
+        for changed in tuple(candidates(text)):
+            if changed == text:
+                continue
+            other = parser.parse(changed).root_node
+            errors = count_errors(other)
+            if errors < best:
+                best, text, root = errors, changed, other
+        if not best:
+            break
     return text, root
 
 
