@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 
 from tlsight.rule import Binding, Check, Library, Policy, Problem, Property, Vocabulary
+from tlsight.rulebook.forms import is_named
 from tlsight.rulebook.table import nearest
 
 _WORD = re.compile(r"[A-Za-z_]\w*")
@@ -81,8 +82,10 @@ def _without_slot(check: Check, bound: _Bound) -> Iterator[Problem]:
 
 def slots_of(binding: Binding) -> frozenset[str]:
     """The names of the arguments that the forms of a binding have."""
-    names = {slot.name for form in binding.forms for slot in form.slots} - {"", "_"}
-    return frozenset(names | set(binding.means) | {"this"})
+    slots = (slot for form in binding.forms for slot in form.slots)
+    return frozenset(
+        {slot.name for slot in slots if is_named(slot)} | set(binding.means) | {"this"}
+    )
 
 
 def _unknown_to_policy(check: Check, policy: Policy) -> Iterator[Problem]:

@@ -38,9 +38,14 @@ def read_form(text: str) -> Form:
         raise BadForm(f"'{callee}' is no name of a function")
     words = [word.strip() for word in inside.split(",")] if inside else []
     rest = bool(words) and words[-1] == "..."
-    slots = tuple(_slot(word) for word in (words[:-1] if rest else words))
+    slots = tuple(_slot(word, n) for n, word in enumerate(words[:-1] if rest else words))
     _check_order(text, slots)
     return Form(text, callee, slots, rest)
+
+
+def is_named(slot: Slot) -> bool:
+    """Whether a page can speak of the argument in this slot."""
+    return slot.name != "_" and slot.constant is None
 
 
 def _assignment(text: str, match: re.Match[str]) -> Form:
@@ -49,16 +54,17 @@ def _assignment(text: str, match: re.Match[str]) -> Form:
         raise BadForm(f"'{target}' is no type")
     if not typed and not _FIELD.fullmatch(target):
         raise BadForm(f"'{target}' is no 'Class::field'")
-    slot = _slot(match.group("slot"))
+    slot = _slot(match.group("slot"), 0)
     if slot.optional:
         raise BadForm(f"the value in '{text}' cannot be left out")
     return Form(text, target, (slot,), field=not typed, typed=typed)
 
 
-def _slot(word: str) -> Slot:
+def _slot(word: str, position: int) -> Slot:
+    """A slot; a constant, which has no name of its own, is named by its position."""
     constant = _CONSTANT.fullmatch(word)
     if constant:
-        return Slot("", constant=constant.group("constant"))
+        return Slot(f"#{position}", constant=constant.group("constant"))
     slot = _SLOT.fullmatch(word)
     if slot is None:
         raise BadForm(
@@ -68,7 +74,7 @@ def _slot(word: str) -> Slot:
 
 
 def _check_order(text: str, slots: tuple[Slot, ...]) -> None:
-    names = [slot.name for slot in slots if slot.name not in ("", "_")]
+    names = [slot.name for slot in slots if is_named(slot)]
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice:
         raise BadForm(f"'{text}' has two slots named '{twice}'")

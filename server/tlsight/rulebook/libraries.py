@@ -22,7 +22,7 @@ from tlsight.rule import (
     SuiteRules,
     Vocabulary,
 )
-from tlsight.rulebook.forms import BadForm, read_form
+from tlsight.rulebook.forms import BadForm, is_named, read_form
 from tlsight.rulebook.markdown import Fence, Page
 from tlsight.rulebook.table import Table, nearest, read_tables
 
@@ -32,7 +32,7 @@ _NAME = re.compile(r"[a-z][a-z0-9-]*")
 _RESULT = re.compile(r"(==|!=|<=|<|>=|>) (-?\d+|null)|true|false")
 _CONDITION = re.compile(
     r"null|not-null|literal|parameter|absent|true|false|-?\d+|0x[0-9A-Fa-f]+"
-    r"|((has|lacks) )?[A-Za-z_]\w*(::[A-Za-z_]\w*)*"
+    r"|((has|lacks|not) )?[A-Za-z_]\w*(::[A-Za-z_]\w*)*"
 )
 _WRITES = re.compile(r"\d+|@(?P<value>[a-z][a-z0-9-]*)|size:(?P<size>[a-z][a-z0-9-]*)")
 _HEADER_NAME = re.compile(r"(?!/)(?!.*\.\.)[\w.+/-]+")
@@ -127,7 +127,7 @@ def _joined(library: Library, more: Library, problems: list[Problem]) -> Library
 def _binding(library: str, call: str, table: Table) -> Binding | None:
     before = len(table.problems)
     forms = _forms(table)
-    names = {slot.name for form in forms for slot in form.slots} - {"", "_"} | {"this"}
+    names = {slot.name for form in forms for slot in form.slots if is_named(slot)} | {"this"}
     role, roles = table.text("role"), table.texts("roles")
     if role and roles:
         table.complain("either 'role' or 'roles'", "role")

@@ -26,6 +26,10 @@ _Choice = TypeVar("_Choice", bound=Enum)
 _Value = TypeVar("_Value")
 _Step = str | int
 
+_NAME = r"""(?:"[^"]*"|'[^']*'|[\w-]+)"""
+_HEADER = re.compile(rf"\s*(\[\[?)\s*({_NAME}(?:\s*\.\s*{_NAME})*)\s*\]")
+_KEY = re.compile(_NAME)
+
 
 @dataclass(frozen=True)
 class Source:
@@ -33,11 +37,50 @@ class Source:
 
     path: str
     lines: Sequence[str]
+    headers: Sequence[tuple[int, tuple[str, ...], int]]
+    """The line of each `[a.b]`, its keys, and for `[[a]]` how many stand above it, else -1."""
     first: int
+
+    @classmethod
+    def of(cls, path: str, lines: Sequence[str]) -> Source:
+        """Note where the tables start."""
+        headers: list[tuple[int, tuple[str, ...], int]] = []
+        counts: dict[tuple[str, ...], int] = {}
+        for number, line in enumerate(lines, start=1):
+            found = _HEADER.match(line) if "[" in line else None
+            if found is None:
+                continue
+            keys = tuple(key.strip("\"'") for key in _KEY.findall(found.group(2)))
+            position = -1
+            if found.group(1) == "[[":
+                position = counts[keys] = counts.get(keys, -1) + 1
+            headers.append((number, keys, position))
+        return cls(path, lines, headers, next((n for n, line in enumerate(lines, 1) if line), 1))
 
     def place(self, steps: Sequence[_Step], word: str = "") -> str:
         """`file:line` of the key that `steps` lead to or, behind it, of `word`."""
-        return f"{self.path}:{_find(self.lines, steps, word) or self.first}"
+        return f"{self.path}:{self._find(steps, word) or self.first}"
+
+    def _find(self, steps: Sequence[_Step], word: str) -> int:
+        """The one-based line of what `steps` lead to, as near as can be found; 0 for nothing."""
+        keys = [step for step in steps if isinstance(step, str)]
+        line, depth = self._header(keys, next((s for s in steps if isinstance(s, int)), 0))
+        end = next((n for n, _, _ in self.headers if n > line), len(self.lines) + 1)
+        patterns = [rf"""(?:^|[\s{{,.])["']?{re.escape(key)}["']?\s*[.=]""" for key in keys[depth:]]
+        patterns += [re.escape(word)] if word else []
+        for pattern in patterns:
+            wanted = re.compile(pattern)
+            numbers = range(max(line, 1), end)
+            line = next((n for n in numbers if wanted.search(self.lines[n - 1])), line)
+        return line
+
+    def _header(self, keys: Sequence[str], position: int) -> tuple[int, int]:
+        """The line of the table that holds `keys`, and how many of them its header names."""
+        best, depth = 0, 0
+        for number, path, count in self.headers:
+            if len(path) > depth and path == tuple(keys[: len(path)]) and count in (-1, position):
+                best, depth = number, len(path)
+        return best, depth
 
 
 @dataclass
@@ -208,11 +251,10 @@ def read_tables(page: Page) -> Table:
     problems = list(page.problems)
     lines = [""] * (page.text.count("\n") + 2)
     values: dict[str, Any] = {}
-    first = 1
+    twice: list[tuple[str, ...]] = []
     for fence in page.fences:
         if fence.words[:1] != ("toml",):
             continue
-        first = fence.line if first == 1 else first
         text = fence.text.split("\n")
         lines[fence.line - 1 : fence.line - 1 + len(text)] = text
         try:
@@ -220,10 +262,12 @@ def read_tables(page: Page) -> Table:
         except (tomllib.TOMLDecodeError, RecursionError) as error:
             problems.append(_syntax_error(page, fence.line, fence.text, str(error)))
             continue
-        for twice in _merge(values, block):
-            line = _find(lines, twice, "") or fence.line
-            problems.append(Problem(page.place(line), f"'{'.'.join(twice)}' is stated twice"))
-    return Table(values, Source(page.path, lines, first), (), problems)
+        twice += _merge(values, block)
+    source = Source.of(page.path, lines)
+    problems += (
+        Problem(source.place(keys), f"'{'.'.join(keys)}' is stated twice") for keys in twice
+    )
+    return Table(values, source, (), problems)
 
 
 def nearest(word: str, words: Iterable[str]) -> str:
@@ -267,41 +311,3 @@ def _syntax_error(page: Page, line: int, text: str, message: str) -> Problem:
         offset = int(found.group(1)) - 1
     cause = _AT.sub("", message)
     return Problem(page.place(line + offset), f"not TOML: {cause[:1].lower()}{cause[1:]}")
-
-
-_NAME = r"""(?:"[^"]*"|'[^']*'|[\w-]+)"""
-_HEADER = re.compile(rf"\s*(\[\[?)\s*({_NAME}(?:\s*\.\s*{_NAME})*)\s*\]")
-_KEY = re.compile(_NAME)
-
-
-def _find(lines: Sequence[str], steps: Sequence[_Step], word: str) -> int:
-    """The one-based line of what `steps` lead to, as near as can be found; 0 for nothing."""
-    keys = [step for step in steps if isinstance(step, str)]
-    line, depth = _header(lines, keys, next((s for s in steps if isinstance(s, int)), 0))
-    end = next((n for n in range(line + 1, len(lines) + 1) if _HEADER.match(lines[n - 1])), 0)
-    patterns = [rf"""(?:^|[\s{{,.])["']?{re.escape(key)}["']?\s*[.=]""" for key in keys[depth:]]
-    patterns += [re.escape(word)] if word else []
-    for pattern in patterns:
-        wanted = re.compile(pattern)
-        numbers = range(max(line, 1), end or len(lines) + 1)
-        line = next((n for n in numbers if wanted.search(lines[n - 1])), line)
-    return line
-
-
-def _header(lines: Sequence[str], keys: Sequence[str], position: int) -> tuple[int, int]:
-    """The line of the table that holds `keys`, and how many of them its header names."""
-    best, depth, seen = 0, 0, -1
-    for number, line in enumerate(lines, start=1):
-        header = _HEADER.match(line)
-        if header is None:
-            continue
-        path = [key.strip("\"'") for key in _KEY.findall(header.group(2))]
-        if path != list(keys[: len(path)]):
-            continue
-        if header.group(1) == "[[":
-            seen += 1
-            if seen != position:
-                continue
-        if len(path) > depth:
-            best, depth = number, len(path)
-    return best, depth
