@@ -176,6 +176,8 @@ class _Walk:
         self.mapping: Mapping[int, int] | None = None
         """For a variable that holds a comparison of the result: outcome to its truth."""
         self.sinks = self._sink_sites()
+        self._looked = False
+        """Whether some path tests the result or hands it on."""
 
     def run(self) -> Mistake | None:
         """The first mistake on any path, None if there is none or it cannot be told."""
@@ -315,6 +317,7 @@ class _Walk:
 
     def _forward(self, start: _State, node: int) -> Mistake | None:
         seen: set[tuple[int, _State]] = set()
+        dropped: Mistake | None = None
         queue: list[tuple[int, _State]] = [(node, start)]
         first = True
         while queue:
@@ -327,13 +330,19 @@ class _Walk:
             step = self.function.nodes[at]
             if not first or step.act in (Act.TEST, Act.SWITCH):
                 outcome = self._visit(at, step, state, again=not first and at == node)
-                if isinstance(outcome, Mistake):
+                if isinstance(outcome, Mistake) and self.check.wrong != "unchecked":
                     return outcome
+                if isinstance(outcome, Mistake):
+                    dropped = outcome
+                    continue
+                looked = self._looked or any(following.tested for _, following in outcome)
+                if looked and self.check.wrong == "unchecked":
+                    return None  # some path looks; the others leave for a reason of their own
                 queue += outcome
             else:
                 queue += [(edge.target, state) for edge in step.next]
             first = False
-        return None
+        return dropped
 
     def _visit(
         self, at: int, step: Node, state: _State, again: bool
@@ -350,11 +359,12 @@ class _Walk:
             if split is not None:
                 return self._tested(at, step, state, split)
         if step.act is Act.SWITCH and step.expr is not None and self._is_result(step.expr):
-            return self._switched(step, state)
+            return self._switched(at, step, state)
         if self._calls_sink(at, step, state):
             return []
         if self.variable is not None and step.evaluates is not None:
             if self._passes_on(step):
+                self._looked = True
                 if self.check.wrong in ("unchecked", "misread") or step.act is Act.RETURN:
                     return []
                 return [(edge.target, state) for edge in step.next]
@@ -379,7 +389,7 @@ class _Walk:
             following.append((edge.target, _State(kept, True, at if mixed else -1)))
         return following
 
-    def _switched(self, step: Node, state: _State) -> list[tuple[int, _State]]:
+    def _switched(self, at: int, step: Node, state: _State) -> list[tuple[int, _State]]:
         named: set[int] = set()
         cases: list[tuple[int, Outcomes | None]] = []
         for edge in step.next:
@@ -402,8 +412,9 @@ class _Walk:
                 if numbers_ is None
                 else frozenset(item for item in state.outcomes if self._value(item) in numbers_)
             )
+            mixed = bool(kept & self.means.ok) and bool(kept & self.means.fail)
             if kept:
-                following.append((target, _State(kept, True, -1)))
+                following.append((target, _State(kept, True, at if mixed else -1)))
         return following
 
     def _ended(self, state: _State) -> Mistake | None:
@@ -638,6 +649,8 @@ class _Walk:
             return ()
         positive = bool(truth & self.means.ok)
         node = self.function.nodes[at]
+        if node.act is Act.SWITCH:
+            return ()
         return tested(self.stage, self.match, node, expr, subject, positive)
 
     def _subject(self, expr: Expr) -> Expr | None:

@@ -52,6 +52,9 @@ def char_value(text: bytes) -> int | None:
 
 def number_value(text: str) -> int | float | None:
     """The value of an integer or floating literal as spelled."""
+    if text[:1] in ("-", "+"):  # the grammar takes a sign for part of the literal
+        value = number_value(text[1:])
+        return -value if value is not None and text[0] == "-" else value
     text = text.replace("'", "")
     match = _NUMBER.match(text)
     if match is not None:

@@ -1,0 +1,174 @@
+"""A small invented library and its rules, so that tests of the engines stand on nothing else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tlsight.config import Config
+from tlsight.engine import Unit, build, check, known_names
+from tlsight.facts import NO_FACTS, Facts
+from tlsight.finding import Finding
+from tlsight.rulebook import load
+from tlsight.syntax import Hints, declarations, parse, read
+
+LIBRARY = """# Demo
+
+```toml
+prefixes = ["my_"]
+asserts = ["ENSURE"]
+
+[values.grade]
+means.low = ["GRADE_LOW", "Demo::Low"]
+means.mid = ["GRADE_MID"]
+means.high = ["GRADE_HIGH", "Demo::High"]
+mend = { "*" = "GRADE_HIGH" }
+
+[call.set-grade]
+forms = ["set_grade(object, grade)", "Channel::setGrade(grade)", "Channel::Channel(grade?)"]
+
+[call.open-door]
+forms = ["set_flags(object, flags)"]
+where = { flags = "has FLAG_OPEN" }
+mend = { drop = { flags = ["FLAG_OPEN"] } }
+
+[call.close-door]
+forms = ["shut(object)"]
+
+[call.keyed]
+forms = ["use_key(object, key)"]
+
+[call.digest]
+forms = ["digest(data, out)"]
+writes = { out = "32" }
+
+[call.three]
+forms = ["verify(object)"]
+ok = "== 1"
+fail = "<= 0"
+
+[call.make]
+forms = ["make()"]
+ok = "!= null"
+fail = "== null"
+
+[call.touch]
+forms = ["touch(object)"]
+
+[call.text]
+role = "conversion"
+forms = ["Text::Text(content)"]
+```
+
+```c header=demo.h
+#define GRADE_LOW 1
+#define GRADE_MID 2
+#define GRADE_HIGH 3
+#define FLAG_OPEN 0x10
+#define FLAG_OTHER 0x20
+struct object;
+int set_grade(object *o, int grade);
+void set_flags(object *o, unsigned flags);
+void shut(object *o);
+void use_key(object *o, const void *key);
+void digest(const void *data, unsigned char *out);
+int verify(object *o);
+object *make();
+void touch(object *o);
+namespace Demo { enum Level { Low = 1, High = 3 }; }
+class Text { public: Text(const char *content); };
+class Channel { public: Channel(int grade = GRADE_LOW); void setGrade(int grade); };
+```
+"""
+
+POLICY = """# demo
+
+**Demo policy**
+
+```toml
+[judge.grade]
+forbidden = { low = "clause 1" }
+discouraged = { mid = "clause 2" }
+```
+"""
+
+PROPERTY = """# {id}
+
+**Demo.**
+
+```toml
+severity = "error"
+cwe = [1]
+kind = "{kind}"
+safety = "safe"
+message = "{message}"
+
+[[check]]
+{check}
+```
+
+Text.
+"""
+
+PROPERTIES = {
+    "low-grade": ("argument", 'roles = ["set-grade"]\nargument = "grade"\njudge = "grade"'),
+    "door-open": (
+        "argument",
+        'roles = ["open-door"]\nargument = "flags"\nunless = ["close-door"]',
+    ),
+    "literal-key": ("argument", 'roles = ["keyed"]\nargument = "key"\nconstant = true'),
+    "small-out": ("argument", 'roles = ["digest"]\nargument = "out"\ncapacity = true'),
+    "unlooked": ("result", 'roles = ["three"]\nwrong = "unchecked"'),
+    "misread": ("result", 'roles = ["three"]\nwrong = "misread"'),
+    "unguarded": (
+        "result",
+        'roles = ["make"]\nwrong = "used-unguarded"\nsinks = ["touch.object"]',
+    ),
+}
+
+
+def write_pages(folder: Path) -> None:
+    """Effect: writes the invented pages as a rule folder."""
+    for name in ("practice", "libraries", "policies"):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+    (folder / "libraries" / "demo.md").write_text(LIBRARY)
+    (folder / "policies" / "demo.md").write_text(POLICY)
+    for rule, (kind, words) in PROPERTIES.items():
+        message = "{call} has {value}" if kind == "argument" else "{call} is taken wrongly"
+        text = PROPERTY.format(id=rule, kind=kind, check=words, message=message)
+        (folder / "practice" / f"{rule}.md").write_text(text)
+
+
+class Bench:
+    """The invented rulebook, ready to check texts."""
+
+    def __init__(self, folder: Path) -> None:
+        write_pages(folder)
+        self.rulebook = load(policy="demo", pages=folder)
+        header = next(iter(self.rulebook.libraries["demo"].headers))
+        self.declared = declarations(header.text.encode(), "cpp", Hints())
+        self.index = build(self.rulebook, [self.declared])
+
+    def unit(self, text: str, facts: Facts = NO_FACTS, language: str = "cpp") -> Unit:
+        """Read a text by syntax, with facts if any."""
+        data = text.encode()
+        hints = Hints(
+            roles=known_names(self.index),
+            asserts=frozenset({"ENSURE"}),
+            declarations=self.declared,
+            types=frozenset(self.declared.records),
+        )
+        module = read(parse(data, language, hints), hints)
+        return Unit(data, module, facts, (self.declared,), language)
+
+    def check(self, text: str, facts: Facts = NO_FACTS) -> tuple[Finding, ...]:
+        """All findings of a text."""
+        return check(self.index, self.unit(text, facts), Config(), lambda: ())
+
+    def found(self, text: str, rule: str) -> list[str]:
+        """What the findings of one rule underline."""
+        data = text.encode()
+        return [
+            data[item.span.start : item.span.end].decode()
+            for item in self.check(text)
+            if item.rule == rule
+        ]

@@ -1,0 +1,277 @@
+"""The engines on an invented library: values, roles, results, mends and suppressions."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from demo import Bench
+from tlsight.engine import suppressed
+from tlsight.finding import Severity
+from tlsight.text import apply_edits
+
+
+@pytest.fixture(scope="module")
+def bench(tmp_path_factory: pytest.TempPathFactory) -> Bench:
+    folder: Path = tmp_path_factory.mktemp("rules")
+    return Bench(folder)
+
+
+def test_the_invented_pages_have_no_problems(bench: Bench) -> None:
+    assert [str(item) for item in bench.rulebook.problems] == []
+
+
+@pytest.mark.parametrize(
+    ("text", "underlined"),
+    [
+        ("void f(object *o) { set_grade(o, GRADE_LOW); }", ["GRADE_LOW"]),
+        ("void f(object *o) { my_set_grade(o, GRADE_LOW); }", ["GRADE_LOW"]),
+        ("void f(object *o) { set_grade(o, 1); }", ["1"]),
+        ("void f(object *o) { int g = GRADE_LOW; set_grade(o, g); }", ["GRADE_LOW"]),
+        ("void f(object *o) { int g = GRADE_LOW; g = GRADE_HIGH; set_grade(o, g); }", []),
+        ("void f(object *o, bool b) { set_grade(o, b ? GRADE_HIGH : GRADE_LOW); }", ["GRADE_LOW"]),
+        (
+            "void f(object *o, bool b) { int g = GRADE_HIGH; if (b) g = GRADE_LOW;"
+            " set_grade(o, g); }",
+            ["GRADE_LOW"],
+        ),
+        ("#define MINE GRADE_LOW\nvoid f(object *o) { set_grade(o, MINE); }", ["MINE"]),
+        ("constexpr int k = GRADE_LOW;\nvoid f(object *o) { set_grade(o, k); }", ["GRADE_LOW"]),
+        ("void f(Channel &c) { c.setGrade(Demo::Low); }", ["Demo::Low"]),
+        ("void f(Channel *c) { c->setGrade(Demo::High); }", []),
+        ("void f(Other *c) { c->setGrade(Demo::Low); }", []),
+        ("void f() { Channel c; }", ["c"]),
+        ("void f() { Channel c(GRADE_HIGH); }", []),
+        (
+            "static void set(object *o, int g) { set_grade(o, g); }\n"
+            "void f(object *o) { set(o, GRADE_LOW); }",
+            ["GRADE_LOW"],
+        ),
+        ("void f(object *o, int g = GRADE_LOW) { set_grade(o, g); }", ["GRADE_LOW"]),
+        (
+            "static int pick() { return GRADE_LOW; } void f(object *o) { set_grade(o, pick()); }",
+            ["GRADE_LOW"],
+        ),
+        ("void f(object *o, int g) { set_grade(o, g); }", []),
+        ("void f(object *o) { int g = GRADE_LOW; load(&g); set_grade(o, g); }", []),
+        ("void f(object *o) {\n#ifdef OLD\n set_grade(o, GRADE_LOW);\n#endif\n}", ["GRADE_LOW"]),
+    ],
+)
+def test_an_argument_is_followed_to_its_constant(
+    bench: Bench, text: str, underlined: list[str]
+) -> None:
+    assert bench.found(text, "low-grade") == underlined
+
+
+def test_one_value_of_two_is_one_step_less_severe(bench: Bench) -> None:
+    sure = bench.check("void f(object *o) { set_grade(o, GRADE_LOW); }")
+    perhaps = bench.check("void f(object *o, int b) { set_grade(o, b ? GRADE_HIGH : GRADE_LOW); }")
+
+    assert [item.severity for item in sure] == [Severity.ERROR]
+    assert [item.severity for item in perhaps] == [Severity.WARNING]
+
+
+def test_what_the_policy_only_discourages_is_silent_without_a_word_of_the_page(
+    bench: Bench,
+) -> None:
+    assert bench.check("void f(object *o) { set_grade(o, GRADE_MID); }") == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "mended"),
+    [
+        (
+            "void f(object *o) { set_grade(o, GRADE_LOW); }",
+            "void f(object *o) { set_grade(o, GRADE_HIGH); }",
+        ),
+        (
+            "void f(object *o) { set_flags(o, FLAG_OTHER | FLAG_OPEN); }",
+            "void f(object *o) { set_flags(o, FLAG_OTHER); }",
+        ),
+        (
+            "void f(object *o) { set_flags(o, FLAG_OPEN | FLAG_OTHER); }",
+            "void f(object *o) { set_flags(o, FLAG_OTHER); }",
+        ),
+        (
+            "void f(object *o) { set_flags(o, FLAG_OPEN); }",
+            "void f(object *o) { set_flags(o, 0); }",
+        ),
+        (
+            "void f(char *d) { unsigned char out[20]; digest(d, out); }",
+            "void f(char *d) { unsigned char out[32]; digest(d, out); }",
+        ),
+        (
+            "int f(object *o) { if (verify(o)) return 1; return 0; }",
+            "int f(object *o) { if (verify(o) == 1) return 1; return 0; }",
+        ),
+        (
+            "int f(object *o) { if (!verify(o)) return 0; return 1; }",
+            "int f(object *o) { if (verify(o) != 1) return 0; return 1; }",
+        ),
+        (
+            "bool f(object *o) {\n    verify(o);\n    return true;\n}",
+            "bool f(object *o) {\n    if (verify(o) != 1)\n        return false;\n"
+            "    return true;\n}",
+        ),
+    ],
+)
+def test_a_fix_is_exact(bench: Bench, text: str, mended: str) -> None:
+    (item,) = bench.check(text)
+
+    assert apply_edits(text.encode(), item.fixes[0].edits).decode() == mended
+
+
+def test_a_fix_inside_a_macro_is_withheld(bench: Bench) -> None:
+    text = "#define SET(o) do { set_grade(o, GRADE_LOW); } while (0)\nvoid f(object *o) { SET(o); }"
+
+    (item,) = bench.check(text)
+
+    assert item.fixes[0].edits == ()
+    assert item.fixes[0].withheld == "the code stands in the body of a macro"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("void f(object *o) { set_flags(o, FLAG_OPEN); }", 1),
+        ("void f(object *o) { set_flags(o, 0x30); }", 1),
+        ("void f(object *o) { set_flags(o, FLAG_OTHER); }", 0),
+        ("void f(object *o) { set_flags(o, FLAG_OPEN); shut(o); }", 0),
+        ("void f(object *o, object *p) { set_flags(o, FLAG_OPEN); shut(p); }", 1),
+        ("void f(object *o) { set_flags(o, FLAG_OPEN); }\nvoid g(object *o) { shut(o); }", 0),
+    ],
+)
+def test_a_role_is_settled_by_another_on_the_same_object(
+    bench: Bench, text: str, expected: int
+) -> None:
+    assert len(bench.found(text, "door-open")) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ('void f(object *o) { use_key(o, "secret"); }', 1),
+        ('void f(object *o) { use_key(o, Text("secret")); }', 1),
+        ('static const char key[] = "secret"; void f(object *o) { use_key(o, key); }', 1),
+        ("void f(object *o) { const unsigned char k[] = {1, 2, 3}; use_key(o, k); }", 1),
+        ("void f(object *o) { unsigned char k[3] = {1}; fill(k); use_key(o, k); }", 0),
+        ('void f(object *o) { use_key(o, ""); }', 0),
+        ("void f(object *o, const char *k) { use_key(o, k); }", 0),
+        ("void f(object *o) { use_key(o, read_file()); }", 0),
+    ],
+)
+def test_content_is_constant_only_if_nothing_can_write_it(
+    bench: Bench, text: str, expected: int
+) -> None:
+    assert len(bench.found(text, "literal-key")) == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "void f(object *o) { verify(o); }",
+        "void f(object *o) { int r = verify(o); r = 0; use(r); }",
+        "void f(object *o) { int r = verify(o); }",
+        "void f(object *o, bool b) { int r; if (b) r = verify(o); }",
+    ],
+)
+def test_a_result_nobody_looks_at_is_found(bench: Bench, text: str) -> None:
+    assert len(bench.found(text, "unlooked")) == 1
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "void f(object *o) { (void)verify(o); }",
+        "int f(object *o) { return verify(o); }",
+        "void f(object *o) { if (verify(o) != 1) abort(); }",
+        "void f(object *o) { log(verify(o)); }",
+        "void f(object *o) { int r = verify(o); log(r); }",
+        "void f(object *o) { ENSURE(verify(o) == 1); }",
+        "void f(object *o) { while (verify(o) != 1) wait(); }",
+        "int f(object *o) { return verify(o) == 1 ? 0 : 1; }",
+        "void f(object *o) { int r; if ((r = verify(o)) <= 0) log(r); }",
+    ],
+)
+def test_a_result_that_someone_looks_at_is_not(bench: Bench, text: str) -> None:
+    assert bench.check(text) == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "underlined"),
+    [
+        ("int f(object *o) { if (verify(o)) return 1; return 0; }", ["verify(o)"]),
+        ("int f(object *o) { if (!verify(o)) return 1; return 0; }", ["verify(o)"]),
+        ("int f(object *o) { if (verify(o) < 0) return 1; return 0; }", ["verify(o) < 0"]),
+        ("int f(object *o) { if (verify(o) != 0) return 1; return 0; }", ["verify(o) != 0"]),
+        ("int f(object *o) { if (-1 == verify(o)) return 1; return 0; }", ["-1 == verify(o)"]),
+        ("int f(object *o) { int r = verify(o); if (r) return 1; return 0; }", ["r"]),
+        ("bool f(object *o) { return verify(o); }", ["verify(o)"]),
+        ("bool f(object *o) { bool ok = verify(o); return ok; }", ["verify(o)"]),
+        (
+            "int f(object *o) { switch (verify(o)) { case 0: return 1; default: return 0; } }",
+            ["verify(o)"],
+        ),
+        ("int f(object *o) { if (verify(o) > 0) return 1; return 0; }", []),
+        ("int f(object *o) { if (verify(o) == 1) return 1; return 0; }", []),
+        (
+            "int f(object *o) { int r = verify(o); if (r < 0) return 1;"
+            " if (r == 0) return 2; return 0; }",
+            [],
+        ),
+        (
+            "int f(object *o) { int r = verify(o); if (r != 0) { if (r < 0) return 2; return 0; }"
+            " return 1; }",
+            [],
+        ),
+        ("bool f(object *o, bool b) { return b && verify(o) == 1; }", []),
+        ("int f(object *o) { int r = verify(o); if (r) { report(r); return 1; } return 0; }", []),
+    ],
+)
+def test_a_test_that_takes_failure_for_success_is_found(
+    bench: Bench, text: str, underlined: list[str]
+) -> None:
+    assert bench.found(text, "misread") == underlined
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("void f() { object *o = make(); touch(o); }", 1),
+        ("void f() { object *o = make(); o->x = 1; }", 1),
+        ("void f() { touch(make()); }", 1),
+        ("void f() { object *o = make(); if (!o) return; touch(o); }", 0),
+        ("void f() { object *o = make(); if (o && o->x) go(); }", 0),
+        ("void f() { object *o = make(); if (o == nullptr) { log(); } touch(o); }", 1),
+        ("void f() { object *o; if ((o = make()) == 0) return; touch(o); }", 0),
+        ("void f() { object *o = make(); ENSURE(o); touch(o); }", 0),
+    ],
+)
+def test_a_null_that_is_used_before_its_test_is_found(
+    bench: Bench, text: str, expected: int
+) -> None:
+    assert len(bench.found(text, "unguarded")) == expected
+
+
+def test_a_comment_with_a_reason_silences_a_rule(bench: Bench) -> None:
+    text = (
+        "void f(object *o) {\n"
+        "    // tlsight-ignore low-grade: the peer knows no other\n"
+        "    set_grade(o, GRADE_LOW);\n"
+        "    set_grade(o, GRADE_LOW); // tlsight-ignore low-grade: nor here\n"
+        "    set_grade(o, GRADE_LOW); // tlsight-ignore low-grade\n"
+        "}\n"
+    )
+    unit = bench.unit(text)
+
+    silenced = suppressed(unit, bench.check(text))
+
+    assert [item.reason for item in silenced] == ["the peer knows no other", "nor here"]
+
+
+def test_ten_thousand_branches_are_walked_within_the_budget(bench: Bench) -> None:
+    body = "".join(f"if (x == {number}) g = GRADE_HIGH; " for number in range(2_000))
+    text = f"void f(object *o, int x) {{ int g = GRADE_LOW; {body} set_grade(o, g); }}"
+
+    assert bench.found(text, "low-grade") == ["GRADE_LOW"]
