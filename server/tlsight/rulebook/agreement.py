@@ -6,7 +6,7 @@ Each page has been read by itself; nothing is taken away here, only reported.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 
 from tlsight.rule import Binding, Check, Library, Policy, Problem, Property, Vocabulary
 from tlsight.rulebook.forms import is_named
@@ -28,12 +28,12 @@ def disagreements(
         for check in found.checks:
             yield from _unbound(check, bound)
             yield from _without_slot(check, bound)
-            yield from _unknown_to_policy(check, policy)
+            yield from _unknown_to_policy(check, policy, libraries)
             yield from _unread(found, check, bound, libraries)
     for library in libraries.values():
         for binding in library.bindings:
             yield from _unknown_properties(binding, properties)
-            yield from _unknown_vocabularies(binding, library)
+            yield from _unknown_vocabularies(binding, libraries)
             yield from _undeclared(binding, declared)
         for vocabulary in library.vocabularies.values():
             yield from _undeclared_values(vocabulary, declared)
@@ -88,21 +88,29 @@ def slots_of(binding: Binding) -> frozenset[str]:
     )
 
 
-def _unknown_to_policy(check: Check, policy: Policy) -> Iterator[Problem]:
+def _unknown_to_policy(
+    check: Check, policy: Policy, libraries: Mapping[str, Library]
+) -> Iterator[Problem]:
+    """Tables that the policy lacks; cipher lists have none, they are judged by `[[suites]]`."""
+    lists = [item.name for item in _all_vocabularies(libraries) if item.reads == "suites"]
     for word, name, known in (
-        ("judge", check.judge, (*policy.judge, *(("suites",) if policy.suites else ()))),
+        ("judge", check.judge, (*policy.judge, *lists)),
         ("minimum", check.minimum, tuple(policy.minimum)),
         ("needs", check.needs, tuple(policy.needs)),
     ):
-        if name and name not in known:
+        if name and name not in known and not (word == "judge" and check.values in lists):
             hint = nearest(name, known)
             yield Problem(check.place, f"policy '{policy.id}' has no '{word}.{name}'{hint}")
+
+
+def _all_vocabularies(libraries: Mapping[str, Library]) -> Iterator[Vocabulary]:
+    return (item for library in libraries.values() for item in library.vocabularies.values())
 
 
 def vocabulary_of(check: Check, binding: Binding) -> str:
     """The name of the vocabulary that reads the argument of a check at a binding."""
     named = binding.values.get(check.argument, "")
-    return named or check.values or check.judge or check.needs
+    return named or check.values or check.judge
 
 
 def _unread(
@@ -110,17 +118,16 @@ def _unread(
 ) -> Iterator[Problem]:
     if not check.judge and not check.needs:
         return
+    known = {item.name for item in _all_vocabularies(libraries)}
     for role in check.roles:
         for binding in bound.get(role, ()):
             name = vocabulary_of(check, binding)
-            vocabularies = libraries[binding.library].vocabularies
             written = any(slot.name == check.argument for f in binding.forms for slot in f.slots)
-            if written and name not in vocabularies:
-                hint = nearest(name, vocabularies)
+            if written and name not in known:
                 message = (
-                    f"'{found.id}' reads '{check.argument}' by 'values.{name}', which is not here"
+                    f"'{found.id}' reads '{check.argument}' by 'values.{name}', which no page has"
                 )
-                yield Problem(binding.place, f"{message}{hint}")
+                yield Problem(binding.place, f"{message}{nearest(name, known)}")
 
 
 def _unknown_properties(binding: Binding, properties: Mapping[str, Property]) -> Iterator[Problem]:
@@ -130,11 +137,11 @@ def _unknown_properties(binding: Binding, properties: Mapping[str, Property]) ->
             yield Problem(binding.place, f"no property page is named '{name}'{hint}", warning=True)
 
 
-def _unknown_vocabularies(binding: Binding, library: Library) -> Iterator[Problem]:
+def _unknown_vocabularies(binding: Binding, libraries: Mapping[str, Library]) -> Iterator[Problem]:
+    known = {item.name for item in _all_vocabularies(libraries)}
     for name in binding.values.values():
-        if name not in library.vocabularies:
-            hint = nearest(name, library.vocabularies)
-            yield Problem(binding.place, f"there is no 'values.{name}' on this page{hint}")
+        if name not in known:
+            yield Problem(binding.place, f"no page has 'values.{name}'{nearest(name, known)}")
 
 
 def _undeclared(binding: Binding, declared: frozenset[str]) -> Iterator[Problem]:
@@ -179,7 +186,7 @@ def _unmeant(
     meant: dict[str, set[str]] = {}
     for check in (check for found in properties.values() for check in found.checks):
         for table in (name for name in (check.judge, check.needs) if name):
-            meant.setdefault(table, set()).update(_meanings(check, libraries.values()))
+            meant.setdefault(table, set()).update(_meanings(check, libraries))
     for table, verdicts in policy.judge.items():
         for meaning in verdicts:
             if table in meant and meaning not in meant[table]:
@@ -188,11 +195,12 @@ def _unmeant(
                 yield Problem(policy.place, message, warning=True)
 
 
-def _meanings(check: Check, libraries: Iterable[Library]) -> Iterator[str]:
-    for library in libraries:
+def _meanings(check: Check, libraries: Mapping[str, Library]) -> Iterator[str]:
+    for library in libraries.values():
         for binding in library.bindings:
             if not set(check.roles) & set(binding.roles):
                 continue
-            vocabulary = library.vocabularies.get(vocabulary_of(check, binding))
-            yield from vocabulary.means.values() if vocabulary else ()
+            name = vocabulary_of(check, binding)
+            read = (item for item in _all_vocabularies(libraries) if item.name == name)
+            yield from (meaning for item in read for meaning in item.means.values())
             yield from (text for name, text in binding.means.items() if name == check.argument)

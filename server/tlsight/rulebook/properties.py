@@ -151,7 +151,7 @@ def _check_argument(table: Table, check: Check) -> None:
         table.complain(f"'{judgements[1]}' beside '{judgements[0]}': one of them", judgements[1])
     if not check.roles and judgements != ["matches"]:
         table.complain("'roles' is missing")
-    if judgements and check.roles and not check.argument:
+    if judgements not in ([], ["capacity"]) and check.roles and not check.argument:
         table.complain(f"'{judgements[0]}' judges an 'argument', which is missing", judgements[0])
     if check.values and not (check.judge or check.needs or check.minimum):
         table.complain("'values' reads what 'judge', 'needs' or 'minimum' judges", "values")
