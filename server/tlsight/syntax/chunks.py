@@ -8,6 +8,7 @@ Knows brackets, namespaces and the look of a function's head; the grammar does t
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from tlsight.text import Span
@@ -28,7 +29,8 @@ class Chunk(NamedTuple):
 
 
 _MARK = re.compile(rb"[{}()\[\];]")
-_NAMESPACE = re.compile(rb"(?:inline\s+)?namespace\b([\s\w:]*)\Z")
+_BRACE = re.compile(rb"[{}]")
+_NAMESPACE = re.compile(rb"(?:\A|\s)namespace\b([\s\w:]*)\Z")
 _LINKAGE = re.compile(rb'extern\s*"C(?:\+\+)?"\s*\Z')
 _RECORD = re.compile(
     rb"(?:(?:template\s*<[^;{}]*>|typedef|static|extern|const|constexpr|volatile|inline|export"
@@ -49,12 +51,13 @@ _AFTER_RECORD = re.compile(rb"\s*(?:[\w*&,;=(\[:]|$)")
 _OLD_STYLE = re.compile(
     rb"[\w*]\s*\(\s*\w+(?:\s*,\s*\w+)*\s*\)\s*[A-Za-z_][\w\s*]*[\s*]\w+[^(){}=]*;\Z"
 )
-_HEAD = re.compile(
-    rb"^([ \t]*)(?!(?:if|else|while|for|switch|do|return|case|goto|throw|new|delete|using|typedef"
-    rb"|co_\w+)\b)(?:[A-Za-z_][\w:<>,]*[ \t*&]+)+~?[\w:~]+[ \t]*\(|"
-    rb"^([ \t]*)[A-Za-z_]\w*::[\w:~]+[ \t]*\(",
-    re.MULTILINE,
+_HEAD = re.compile(rb"^([ \t]*)([A-Za-z_][^\n;{}()=]*)\(", re.MULTILINE)
+_NO_HEAD = re.compile(
+    rb"(?:if|else|while|for|switch|do|return|case|goto|throw|new|delete|using|typedef|co_\w+)\b"
 )
+_TYPE_LINE = re.compile(rb"(?:^|\n)([A-Za-z_][\w \t*:<>,]*)\n\Z")
+_LONGEST = 4000
+_FIRST = re.compile(rb"\S")
 _HEAD_END = re.compile(rb"[^;{}]*\{")
 
 
@@ -67,15 +70,27 @@ def chunks(clean: bytes, plain: bytes) -> tuple[Chunk, ...]:
     cutter.run()
     if cutter.sound:
         return tuple(cutter.done)
-    heads = frozenset(
-        match.start()
-        for match in _HEAD.finditer(plain)
-        if (end := _after_arguments(plain, match.end() - 1)) is not None
-        and _HEAD_END.match(plain, end)
-    )
+    heads = frozenset(_heads(plain))
     cutter = _Cutter(clean, plain, heads)
     cutter.run()
     return tuple(cutter.done)
+
+
+def _heads(plain: bytes) -> Iterator[int]:
+    """Where the lines begin that look like the first of a function's definition."""
+    for match in _HEAD.finditer(plain):
+        words = match.group(2)
+        if _NO_HEAD.match(words):
+            continue
+        start = match.start()
+        if len(words.split()) == 1 and b"::" not in words:
+            if match.group(1):
+                continue
+            before = _TYPE_LINE.search(plain, max(0, start - 200), start)
+            start = before.start(1) if before is not None else start
+        end = _after_arguments(plain, match.end() - 1)
+        if end is not None and _HEAD_END.match(plain, end):
+            yield start
 
 
 def _after_arguments(plain: bytes, opening: int) -> int | None:
@@ -103,7 +118,8 @@ class _Cutter:
         self.done: list[Chunk] = []
         self.sound = True
         self.scopes: list[tuple[str, ...]] = []
-        self.brackets: list[bytes] = []
+        self.round = 0
+        """How many round and square brackets are open outside of all braces."""
         self.braces = 0
         self.start = 0
         self.body = False
@@ -117,23 +133,25 @@ class _Cutter:
         plain = self.plain
         heads = sorted(self.heads)
         next_head = 0
-        for match in _MARK.finditer(plain):
+        position = 0
+        while (match := (_BRACE if self.braces else _MARK).search(plain, position)) is not None:
             offset = match.start()
             while next_head < len(heads) and heads[next_head] < offset:
                 self._head(heads[next_head])
                 next_head += 1
-            mark = plain[offset : offset + 1]
+            position = offset + 1
+            mark = match.group()
             if mark == b";":
-                if self.braces == 0 and not (self.brackets and not self.heads):
+                if self.round == 0 or self.heads:
                     self._semicolon(offset)
             elif mark == b"{":
                 self._open(offset)
             elif mark == b"}":
                 self._close(offset)
             elif mark in b"([":
-                self.brackets.append(mark)
-            elif self.brackets and self.brackets[-1] in (b"(" if mark == b")" else b"["):
-                self.brackets.pop()
+                self.round += 1
+            elif self.round:
+                self.round -= 1
         if self.braces or self.scopes:
             self.sound = False
         self._finish(len(plain))
@@ -150,36 +168,35 @@ class _Cutter:
         stripped = text.strip()
         if stripped and stripped != b";":
             first = self.start + len(text) - len(text.lstrip())
-            last = end if end < len(self.plain) else self.start + len(text.rstrip())
+            last = self.start + len(text.rstrip())
             scope = tuple(name for names in self.scopes for name in names)
             self.done.append(
                 Chunk(Span(first, last), scope, self.body, self.braces, tuple(self.excess))
             )
         self.start = end
-        self.brackets.clear()
+        self.round = 0
         self.braces = 0
         self.body = False
         self.excess = []
 
     def _open(self, offset: int) -> None:
         if self.braces == 0:
-            head = self.clean[self.start : offset].strip()
-            if not self.brackets and (match := _NAMESPACE.match(head)):
+            head = self.clean[max(self.start, offset - _LONGEST) : offset].strip()
+            if self.round == 0 and (match := _NAMESPACE.search(head)):
                 names = match.group(1).decode().replace("inline", "").split("::")
                 self.scopes.append(tuple(name for raw in names if (name := raw.strip())))
                 self.start = offset + 1
                 return
-            if not self.brackets and _LINKAGE.match(head):
+            if self.round == 0 and _LINKAGE.match(head):
                 self.scopes.append(())
                 self.start = offset + 1
                 return
-            if self.brackets and re.search(rb"\w\s*\Z", head):
+            if self.round and re.search(rb"\w\s*\Z", head):
                 self.sound = False
-                self.brackets.clear()
-            if not self.brackets:
+                self.round = 0
+            if self.round == 0:
                 self.member = _is_member_initialiser(head)
                 self.body = not self.member and _is_function(head)
-        self.brackets.append(b"{")
         self.braces += 1
 
     def _close(self, offset: int) -> None:
@@ -194,10 +211,8 @@ class _Cutter:
         if self.braces == 1 and self.body and self.heads and self._is_inner(offset):
             self.excess.append(offset)
             return
-        while self.brackets and self.brackets.pop() != b"{":
-            pass
         self.braces -= 1
-        if self.braces or self.brackets:
+        if self.braces or self.round:
             return
         if self.body:
             if not _AFTER_BODY.match(self.plain, offset + 1):
@@ -210,19 +225,21 @@ class _Cutter:
         line = self.plain.rfind(b"\n", 0, offset) + 1
         if self.plain[line:offset].strip():
             return False
-        following = self.plain[offset + 1 :].lstrip()[:1]
-        return offset - line > self._column() and following not in (b"", b"}")
+        following = _FIRST.search(self.plain, offset + 1)
+        more = following is not None and following.group() != b"}"
+        return more and offset - line > self._column()
 
     def _column(self) -> int:
-        text = self.plain[self.start :]
-        first = self.start + len(text) - len(text.lstrip())
+        match = _FIRST.search(self.plain, self.start)
+        first = match.start() if match is not None else self.start
         return first - (self.plain.rfind(b"\n", 0, first) + 1)
 
     def _head(self, offset: int) -> None:
         """A line that looks like the head of a function: it ends one that is still open."""
         if not self.braces or not self.body:
             return
-        indent = len(self.plain[offset:]) - len(self.plain[offset:].lstrip(b" \t"))
+        first = _FIRST.search(self.plain, offset)
+        indent = first.start() - offset if first is not None else 0
         if indent <= self._column() and not self.plain[self.start : offset].isspace():
             self._finish(offset)
 

@@ -127,10 +127,10 @@ def _function(
     signature = Signature(
         name, read_parameters(unit, declared.function), declared.result, owner, base.static
     )
-    found.functions[name] = _with(found.functions.get(name, ()), signature)
+    found.functions[name] = with_overload(found.functions.get(name, ()), signature)
 
 
-def _with(known: tuple[Signature, ...], signature: Signature) -> tuple[Signature, ...]:
+def with_overload(known: tuple[Signature, ...], signature: Signature) -> tuple[Signature, ...]:
     """Overloads with one more; of a declaration and a definition, the one with defaults."""
     shape = tuple(parameter.type for parameter in signature.parameters)
     for index, other in enumerate(known):
@@ -317,9 +317,9 @@ def _method(
         owner,
         base.static,
     )
-    methods[name] = _with(methods.get(name, ()), signature)
+    methods[name] = with_overload(methods.get(name, ()), signature)
     full = signature.name
-    found.functions[full] = _with(found.functions.get(full, ()), signature)
+    found.functions[full] = with_overload(found.functions.get(full, ()), signature)
 
 
 def _enumeration(unit: Unit, node: Syntax, scope: tuple[str, ...], found: Found) -> None:

@@ -179,7 +179,7 @@ def _function(unit: Unit, node: Syntax, scope: _Scope) -> None:
     flow = Flow.over(unit.span(body), tags)
     statements = Statements(unit, flow, around=len(unit.path(unit.span(body))))
     before = unit.enclosing
-    unit.enclosing = index
+    unit.enclosing = unit.first + index
     parameters = read_parameters(unit, declared.function)
     _lower(unit, statements, node, body)
     unit.enclosing = before
@@ -213,7 +213,7 @@ def _headless(unit: Unit, node: Syntax, scope: _Scope) -> None:
     flow = Flow.over(body, tags)
     statements = Statements(unit, flow, around=len(unit.path(body)))
     before = unit.enclosing
-    unit.enclosing = index
+    unit.enclosing = unit.first + index
     statements.body(node.named_children)
     unit.enclosing = before
     unit.functions[index] = Function(
@@ -283,7 +283,7 @@ def _lambda(unit: Unit, node: Syntax) -> LambdaExpr:
     flow = Flow.over(unit.span(body), unit.tags(span))
     statements = Statements(unit, flow, around=len(unit.path(unit.span(body))))
     before = unit.enclosing
-    unit.enclosing = index
+    unit.enclosing = unit.first + index
     parameters = read_parameters(unit, declarator)
     captures = node.child_by_field_name("captures")
     statements.captures(captures)
@@ -307,4 +307,4 @@ def _lambda(unit: Unit, node: Syntax) -> LambdaExpr:
         before,
         unit.tags(span),
     )
-    return LambdaExpr(span, index)
+    return LambdaExpr(span, unit.first + index)

@@ -14,8 +14,8 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from tlsight.facts import MacroFact
-from tlsight.ir import Declarations, Function, Macro, Module
-from tlsight.syntax.declare import Found, declare
+from tlsight.ir import Declarations, Function, Macro, Module, Signature
+from tlsight.syntax.declare import Found, declare, with_overload
 from tlsight.syntax.functions import read_functions
 from tlsight.syntax.macros import active
 from tlsight.syntax.shift import shifted
@@ -52,7 +52,7 @@ def declared(tree: Tree, hints: Hints) -> Declarations:
 
 def lower(tree: Tree, hints: Hints, previous: Module | None) -> Module:
     """Everything that a text says."""
-    found = _found(tree, _environment(tree, hints, Found()))
+    found = _found(tree, _environment(tree, hints, Found()), bodies=False)
     environment = _environment(tree, hints, found)
     known: Mapping[tuple[Any, ...], _Reading] = {}
     if isinstance(previous, Kept) and previous.environment == environment:
@@ -62,6 +62,9 @@ def lower(tree: Tree, hints: Hints, previous: Module | None) -> Module:
     errors: list[Span] = []
     for part in tree.parts:
         reading = _reading(part, environment, known, len(functions))
+        if part.chunk.function:
+            for function in reading.functions:
+                _define(found, function)
         readings[part.key] = reading
         functions += reading.functions
         errors += reading.errors
@@ -87,10 +90,12 @@ def _reading(
     start = part.chunk.span.start
     before = known.get(part.key)
     if before is None:
-        before = _read(part, environment)
+        return _read(part, environment, first)
     if before.start == start and before.first == first:
         return before
     by, index = start - before.start, first - before.first
+    if by == 0 and all(function.enclosing is None for function in before.functions):
+        return _Reading(start, first, before.functions, before.errors)
     return _Reading(
         start,
         first,
@@ -99,15 +104,16 @@ def _reading(
     )
 
 
-def _read(part: Part, environment: Environment) -> _Reading:
+def _read(part: Part, environment: Environment, first: int) -> _Reading:
     unit = _unit(part, environment)
+    unit.first = first
     try:
         read_functions(unit, part.root)
     except RecursionError:
         unit.functions.clear()
         unit.errors.append(part.chunk.span)
     functions = tuple(function for function in unit.functions if function is not None)
-    return _Reading(part.chunk.span.start, 0, functions, tuple(_errors(unit, part)))
+    return _Reading(part.chunk.span.start, first, functions, tuple(_errors(unit, part)))
 
 
 def _unit(part: Part, environment: Environment) -> Unit:
@@ -132,12 +138,25 @@ def _errors(unit: Unit, part: Part) -> list[Span]:
     return found
 
 
-def _found(tree: Tree, environment: Environment) -> Found:
+def _define(found: Found, function: Function) -> None:
+    """Effect: declare a function by its definition."""
+    if function.enclosing is None and function.kind != "initialiser" and function.name:
+        signature = Signature(
+            function.name, function.parameters, function.result, function.owner, function.static
+        )
+        known = found.functions.get(function.name, ())
+        found.functions[function.name] = with_overload(known, signature)
+
+
+def _found(tree: Tree, environment: Environment, bodies: bool = True) -> Found:
+    """What the parts declare; without `bodies`, all but the functions that they define."""
     found = Found()
     for part in tree.parts:
         found.namespaces.update(
             "::".join(part.chunk.scope[: depth + 1]) for depth in range(len(part.chunk.scope))
         )
+        if part.chunk.function and not bodies:
+            continue
         with suppress(RecursionError):
             declare(_unit(part, environment), part.root, found)
     return found

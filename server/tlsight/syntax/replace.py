@@ -11,6 +11,7 @@ import bisect
 import re
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
+from typing import NamedTuple
 
 from tlsight.syntax.scan import blank
 from tlsight.text import Span
@@ -23,14 +24,15 @@ _GENERIC: tuple[tuple[str, str], ...] = (
         r"(?=[A-Za-z_][\w:]*\s*(?:final\s*)?[:{])",
         r"\1",
     ),
-    (r"\b\w*(?:un)?(?:likely|LIKELY)\b(?=\s*\()", ""),
     (r"=\s*\{\s*\}(?=\s*[,)])", f"={EMPTY}"),
     (r"\b(offsetof\s*\([^(),;]+,\s*\w+)(?:\.\w+|\[[^\]\n]*\])+", r"\1"),
     (r"\b(va_arg\s*\([^(),;]*,)(?:[^(),;]*[\s*])?(\w+)[\s*]*\)", r"\1\2)"),
     (r"\b(?:__extension__|__inline__|__inline|__restrict__|__restrict|_Noreturn)\b", ""),
 )
-_ATTRIBUTE = re.compile(rb"\b(?:__attribute__|__attribute|__declspec|_Alignas)\s*\(")
-_LONE = re.compile(rb"^[ \t]*[A-Z_][A-Z0-9_]{2,}[ \t]*(\(|(?=\r?$))", re.MULTILINE)
+_LIKELY = re.compile(rb"(?:ikely|IKELY)\s*(?=\()")
+_WORD_BEFORE = re.compile(rb"[A-Za-z_]\w*\Z")
+_ATTRIBUTE = re.compile(rb"_(?:_attribute__|_attribute|_declspec|Alignas)\s*\(")
+_LONE = re.compile(rb"\n[ \t]*[A-Z_][A-Z0-9_]{2,}[ \t]*(\(|(?=\r?\n))")
 _CONTINUES = re.compile(rb"\s*(?:[{}()\[\],.;:?=+*/%|^<>!&-]|else\b)")
 _CONTINUES_CALL = re.compile(rb"\s*(?:[{()\[\],.;:?=+*/%|^<>!&-]|else\b)")
 _LABEL = re.compile(
@@ -49,13 +51,13 @@ def replace(
         compiled = _compiled(pattern, template)
         if compiled is None:
             continue
-        expression, pieces = compiled
-        for match in list(expression.finditer(first)):
+        for match in _matches(compiled, first):
             index = bisect.bisect_right(starts, match.start()) - 1
             if index >= 0 and _is_inside(match, literals[index]):
                 continue
             for text in (first, second):
-                _put(text, match, pieces)
+                _put(text, match, compiled.pieces)
+    _blank_likely(first, second)
     _blank_attributes(first, second)
     _close_lone_lines(first, second)
     return bytes(first), bytes(second)
@@ -66,12 +68,36 @@ def _is_inside(match: re.Match[bytes], literal: Span) -> bool:
     return start < literal.end and (start > literal.start or end < literal.end)
 
 
+class _Compiled(NamedTuple):
+    """A replacement, ready to use; with `word`, it matches only where a word begins.
+
+    An expression that begins with a literal is found many times faster than one
+    that begins with a boundary.
+    """
+
+    expression: re.Pattern[bytes]
+    pieces: tuple[bytes | int, ...]
+    word: bool
+
+
+def _matches(compiled: _Compiled, text: bytearray) -> list[re.Match[bytes]]:
+    found: list[re.Match[bytes]] = []
+    position = 0
+    while (match := compiled.expression.search(text, position)) is not None:
+        start, end = match.span()
+        if compiled.word and start and (text[start - 1 : start].isalnum() or text[start - 1] == 95):
+            position = start + 1
+            continue
+        found.append(match)
+        position = end if end > start else start + 1
+    return found
+
+
 @lru_cache(maxsize=512)
-def _compiled(
-    pattern: str, template: str
-) -> tuple[re.Pattern[bytes], tuple[bytes | int, ...]] | None:
+def _compiled(pattern: str, template: str) -> _Compiled | None:
+    word = pattern.startswith("\\b") and pattern[2:3] not in ("", "+", "*", "?", "{")
     try:
-        expression = re.compile(pattern.encode(), re.MULTILINE)
+        expression = re.compile((pattern[2:] if word else pattern).encode(), re.MULTILINE)
     except re.error:
         return None
     pieces: list[bytes | int] = []
@@ -89,7 +115,7 @@ def _compiled(
     pieces.append(template[position:].encode())
     if any(isinstance(piece, int) and piece > expression.groups for piece in pieces):
         return None
-    return expression, tuple(piece for piece in pieces if piece != b"")
+    return _Compiled(expression, tuple(piece for piece in pieces if piece != b""), word)
 
 
 def _put(text: bytearray, match: re.Match[bytes], pieces: Sequence[bytes | int]) -> None:
@@ -115,6 +141,15 @@ def _put(text: bytearray, match: re.Match[bytes], pieces: Sequence[bytes | int])
     text[start:end] = out
 
 
+def _blank_likely(first: bytearray, second: bytearray) -> None:
+    """Blank the names of macros that tell the compiler which way a condition goes."""
+    for match in list(_LIKELY.finditer(second)):
+        before = _WORD_BEFORE.search(second, max(0, match.start() - 40), match.start())
+        if before is not None and before.group()[-1:] in b"lL":
+            gap = blank(bytes(second[before.start() : match.end()]))
+            first[before.start() : match.end()] = second[before.start() : match.end()] = gap
+
+
 def _blank_attributes(first: bytearray, second: bytearray) -> None:
     for match in list(_ATTRIBUTE.finditer(second)):
         end = closing(second, match.end() - 1)
@@ -134,7 +169,7 @@ def _close_lone_lines(first: bytearray, second: bytearray) -> None:
         line_end = second.find(b"\n", end)
         if line_end < 0 or second[end:line_end].strip():
             continue
-        if not is_closed(second, match.start()):
+        if not is_closed(second, match.start() + 1):
             continue
         if (_CONTINUES_CALL if match.group(1) else _CONTINUES).match(second, line_end):
             continue

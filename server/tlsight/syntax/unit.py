@@ -57,6 +57,8 @@ class Unit:
     regions: Regions
     start: int
     scope: tuple[str, ...]
+    first: int = 0
+    """The index in the module of the first function of this part."""
     functions: list[Function | None] = field(default_factory=list)
     errors: list[Span] = field(default_factory=list)
     shortcuts: int = 0
