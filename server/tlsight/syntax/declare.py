@@ -193,12 +193,7 @@ def _record(unit: Unit, node: Syntax, scope: tuple[str, ...], found: Found) -> N
     text = spelled(unit, name)[0] if name is not None else ""
     if text:
         found.types.add(text.rpartition("::")[2])
-    if body is None:
-        return
-    if not text:
-        inner = _read_record(unit, node, body, "", scope, found)
-        for field_name, variable in inner.fields.items():
-            found.variables.setdefault(_qualified(scope, field_name), variable)
+    if body is None or not text:
         return
     qualified = _qualified(scope, text)
     found.records[qualified] = _read_record(unit, node, body, qualified, scope, found)

@@ -268,7 +268,26 @@ def _cast(unit: Unit, node: Syntax) -> Expr:
     target, value = node.child_by_field_name("type"), node.child_by_field_name("value")
     if target is None or value is None:
         return opaque(unit, node)
+    if value.type in ("pointer_expression", "unary_expression"):
+        operation = _no_cast(unit, node, target, value)
+        if operation is not None:
+            return operation
     return Cast(unit.span(node), described_type(unit, target), expression(unit, value))
+
+
+def _no_cast(unit: Unit, node: Syntax, target: Syntax, value: Syntax) -> Expr | None:
+    """`(a) & b`, which the grammar takes for a cast of `&b`."""
+    inner = target.named_children
+    operand = value.child_by_field_name("argument")
+    if len(inner) != 1 or inner[0].type != "type_identifier" or operand is None:
+        return None
+    operator = _operator(value)
+    name = unit.text(inner[0])
+    if operator not in ("*", "&", "+", "-") or unit.is_type(name):
+        return None
+    if name not in unit.local_names and not name.isupper():
+        return None
+    return Binary(unit.span(node), operator, _name(unit, inner[0]), expression(unit, operand))
 
 
 def _sizeof(unit: Unit, node: Syntax) -> Expr:

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 
 from tlsight.ir import Act, Function, LambdaExpr, Variable
-from tlsight.syntax.declarators import read_base, read_declarator, type_of
+from tlsight.syntax.declarators import Declared, read_base, read_declarator, type_of
 from tlsight.syntax.expressions import expression
 from tlsight.syntax.graph import Flow, Place, Step, settle
 from tlsight.syntax.names import spelled
@@ -180,7 +180,8 @@ def _function(unit: Unit, node: Syntax, scope: _Scope) -> None:
     statements = Statements(unit, flow, around=len(unit.path(unit.span(body))))
     before = unit.enclosing
     unit.enclosing = unit.first + index
-    parameters = read_parameters(unit, declared.function)
+    parameters = read_parameters(unit, declared.function) or _old_style(unit, node, declared)
+    unit.local_names = {parameter.name for parameter in parameters}
     _lower(unit, statements, node, body)
     unit.enclosing = before
     unit.functions[index] = Function(
@@ -191,7 +192,7 @@ def _function(unit: Unit, node: Syntax, scope: _Scope) -> None:
         name_span,
         owner,
         parameters,
-        declared.result or base.type,
+        declared.result or base.type or _converted(last),
         flow.finish(),
         node.has_error,
         before,
@@ -233,6 +234,30 @@ def _headless(unit: Unit, node: Syntax, scope: _Scope) -> None:
 
 
 _CALLED = re.compile(rb"([A-Za-z_][\w:~]*)\s*\(")
+
+
+def _converted(name: str) -> str:
+    """The result of a conversion operator."""
+    return name.removeprefix("operator ") if name.startswith("operator ") else ""
+
+
+def _old_style(unit: Unit, node: Syntax, declared: Declared) -> tuple[Variable, ...]:
+    """The parameters of a definition that declares them between its head and its body."""
+    function = declared.function
+    listed = function.child_by_field_name("parameters") if function is not None else None
+    if listed is None:
+        return ()
+    found: dict[str, Variable] = {}
+    for child in node.named_children:
+        if child.type == "declaration":
+            for variable in declared_variables(unit, child):
+                found[variable.name] = variable
+    return tuple(
+        found.get(unit.text(child), Variable(unit.text(child), "int", span, span))
+        for child in listed.named_children
+        for span in (unit.span(child),)
+        if child.type == "identifier"
+    )
 
 
 def _lower(unit: Unit, statements: Statements, node: Syntax, body: Syntax) -> None:

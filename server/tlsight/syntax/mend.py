@@ -171,7 +171,10 @@ def _without_attributes(text: bytes) -> bytes:
 
 _STRING = rb'"(?:[^"\\\n]|\\.)*"'
 _SUFFIXED = re.compile(rb"(" + _STRING + rb")(_[A-Za-z]\w*)")
-_STRING_WORDS = re.compile(rb"(" + _STRING + rb")((?:\s+[A-Za-z_]\w*)+)(?=\s*[,;)}\]:\"])")
+_STRING_WORDS = re.compile(
+    rb"(" + _STRING + rb")((?:\s+[A-Za-z_]\w*(?:\([^()\n]*\))?)+)(?=\s*[,;)}\]:\"])"
+)
+_RANGE = re.compile(rb"(\bcase\b[^:;{}?]*?)\.\.\.[^:;{}]*(?=:)")
 _MEMBER_POINTER = re.compile(
     rb"<(\s*[A-Za-z_][\w\s:*&]*\(\s*[\w:]+::\s*\*\s*\)\s*\([^()]*\)\s*(?:const)?\s*)>"
 )
@@ -184,6 +187,11 @@ def _without_string_suffixes(text: bytes) -> bytes:
         return match.group(1) + blank(match.group(2))
 
     return _STRING_WORDS.sub(keep_string, _SUFFIXED.sub(keep_string, text))
+
+
+def _without_ranges(text: bytes) -> bytes:
+    """Keep the first value only of `case 1 ... 3:`."""
+    return _RANGE.sub(lambda match: match.group(1).ljust(len(match.group())), text)
 
 
 def _without_member_pointers(text: bytes) -> bytes:
@@ -236,6 +244,7 @@ MENDS: tuple[Callable[[bytes], Iterator[bytes]], ...] = (
     _once(_with_call_types),
     _once(_without_string_suffixes),
     _once(_without_member_pointers),
+    _once(_without_ranges),
     _without_one_word,
     _once(_without_attributes),
     _once(_without_call_arguments),

@@ -267,6 +267,7 @@ class Statements:
             unit.shortcuts != shortcuts,
         )
         for variable in variables:
+            unit.local_names.add(variable.name)
             initial = variable.initial
             if initial is not None:
                 initial = settle(self.flow, initial, place)
@@ -335,6 +336,7 @@ class Statements:
             names = [(self.unit.text(name), span)]
         tags, expanded = self.tags(node), self.unit.source.fixed is not None
         for text, place in names:
+            self.unit.local_names.add(text)
             variable = Variable(text, declared.type, place, place, None, declared.constant)
             self.flow.add(Step(Act.DECLARE, place, None, variable, tags=tags, expanded=expanded))
 

@@ -67,6 +67,8 @@ class Unit:
     """How many macros have been lowered in place."""
     expanding: tuple[str, ...] = ()
     local_types: set[str] = field(default_factory=set)
+    local_names: set[str] = field(default_factory=set)
+    """The parameters and variables of the function being read."""
     enclosing: int | None = None
     statement_expression: Callable[[Syntax], Expr] | None = None
     read_lambda: Callable[[Unit, Syntax], LambdaExpr] | None = None
