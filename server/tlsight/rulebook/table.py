@@ -75,11 +75,17 @@ class Source:
         return line
 
     def _header(self, keys: Sequence[str], position: int) -> tuple[int, int]:
-        """The line of the table that holds `keys`, and how many of them its header names."""
+        """The line of the table that holds `keys`, and how many of them its header names.
+
+        A table that is stated only by tables inside it starts with the first of them.
+        """
         best, depth = 0, 0
         for number, path, count in self.headers:
-            if len(path) > depth and path == tuple(keys[: len(path)]) and count in (-1, position):
-                best, depth = number, len(path)
+            common = min(len(path), len(keys))
+            if path[:common] != tuple(keys[:common]) or count not in (-1, position):
+                continue
+            if depth < len(path) <= len(keys) or (common and not best):
+                best, depth = number, common
         return best, depth
 
 
