@@ -283,7 +283,8 @@ def _run(*command: str, cwd: Path | None = None, check: bool = True) -> bool:
 
 
 def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)  # noqa: T201
+    sys.stderr.write(f"{text}\n")
+    sys.stderr.flush()
 
 
 PACKAGES = (

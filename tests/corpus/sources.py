@@ -1,0 +1,191 @@
+"""The corpus as the tests see it: files, reports, and findings named so that they can be triaged.
+
+Analysing a package takes minutes, so each is analysed once in a process.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import re
+import shutil
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from fetch import PACKAGES, corpus, database, source_folder
+
+from tlsight.analysis import Analyst
+from tlsight.clang import language_of
+from tlsight.config import Config
+from tlsight.finding import Finding, Report
+from tlsight.ir import Function
+from tlsight.rulebook import load
+from tlsight.syntax import Hints, parse, read
+from tlsight.text import Lines, Span
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+NAMES = tuple(package.name for package in PACKAGES)
+TRIAGE = Path(__file__).parent / "triage"
+TLS = re.compile(rb"openssl/|\bq?_?SSL_|\bQ(Ssl|Dtls|Network|Cryptographic|MessageAuth|Tcp|Udp)")
+
+
+class Key(NamedTuple):
+    """What names a finding in a triage file, whatever moves around it."""
+
+    rule: str
+    file: str
+    function: str
+    line: str
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One triaged finding: whether it is true, and why."""
+
+    key: Key
+    true: bool
+    why: str
+    lone: bool
+    """It is found only where the file stands alone."""
+
+
+@dataclass(frozen=True)
+class Analysed:
+    """A file of a package and its final report."""
+
+    path: Path
+    name: str
+    data: bytes
+    report: Report
+
+    @functools.cached_property
+    def lines(self) -> Lines:
+        """The line index of the file."""
+        return Lines.of(self.data)
+
+    def key(self, finding: Finding) -> Key:
+        """The name of one of its findings."""
+        return key(self.name, self.lines, finding)
+
+
+def key(name: str, lines: Lines, finding: Finding) -> Key:
+    """The name of a finding in the file `name`."""
+    number = lines.position(finding.span.start).line
+    text = " ".join(lines.line(number).decode(errors="replace").split())
+    return Key(finding.rule, name, finding.function, text)
+
+
+def source(package: str) -> Path:
+    """The sources of a package, which must have been fetched."""
+    folder = source_folder(corpus(), package)
+    if folder is None or not database(corpus(), package).exists():
+        raise AssertionError("the corpus is missing: run tests/corpus/fetch.py as root first")
+    return folder
+
+
+def files(package: str) -> list[Path]:
+    """The package's own sources in its compile database; the headers of Qt's TLS code too."""
+    folder = source(package)
+    entries = json.loads(database(corpus(), package).read_bytes())
+    found = dict.fromkeys(Path(entry["directory"], entry["file"]).resolve() for entry in entries)
+    own = [path for path in found if path.is_relative_to(folder.resolve())]
+    if package == "qt6-base":
+        folders = sorted({path.parent for path in own})
+        own += [header for parent in folders for header in sorted(parent.glob("*.h"))]
+    return own
+
+
+@contextmanager
+def analyst(package: str | None, root: Path | None = None) -> Iterator[Analyst]:
+    """An analyst over a package with its build, or over a folder without one."""
+    build = str(database(corpus(), package).parent) if package else ""
+    folder = root or (source(package) if package else None)
+    with tempfile.TemporaryDirectory(prefix="tlsight-cache-") as cache:
+        yield Analyst(load(), Config(build=build), folder, Path(cache))
+
+
+@functools.cache
+def analysed(package: str) -> tuple[Analysed, ...]:
+    """Effect: analyse every file of a package."""
+    folder = source(package).resolve()
+    results = []
+    with analyst(package) as one:
+        for path in files(package):
+            data = path.read_bytes()
+            report = one.final(path, data)
+            one.close(path)
+            results.append(Analysed(path, str(path.relative_to(folder)), data, report))
+    return tuple(results)
+
+
+def triaged(package: str) -> tuple[Entry, ...]:
+    """What the triage file of a package says."""
+    path = TRIAGE / f"{package}.toml"
+    if not path.exists():
+        return ()
+    entries = tomllib.loads(path.read_text(encoding="utf-8")).get("finding", [])
+    return tuple(
+        Entry(
+            Key(entry["rule"], entry["file"], entry["function"], entry["line"]),
+            entry["verdict"] == "true",
+            entry["why"],
+            entry.get("lone", False),
+        )
+        for entry in entries
+    )
+
+
+def as_entries(keys: Iterable[Key]) -> str:
+    """Keys as text to paste into a triage file, verdicts left to whoever reads the code."""
+    return "\n\n".join(
+        "[[finding]]\n"
+        + "\n".join(f"{name} = {json.dumps(value)}" for name, value in item._asdict().items())
+        + '\nverdict = ""\nwhy = ""'
+        for item in keys
+    )
+
+
+def tls_files(package: str) -> list[Analysed]:
+    """The sources of a package that use TLS, and in which something was found."""
+    return [
+        item
+        for item in analysed(package)
+        if item.report.findings and TLS.search(item.data) and item.path.suffix != ".h"
+    ]
+
+
+def functions(path: Path, data: bytes) -> list[Function]:
+    """The functions of a text, lambdas and initialisers apart."""
+    hints = Hints()
+    module = read(parse(data, language_of(path, data), hints), hints)
+    return [item for item in module.functions if item.kind not in ("lambda", "initialiser")]
+
+
+def function_at(found: Iterable[Function], offset: int) -> Function | None:
+    """The function whose text holds an offset."""
+    return next((item for item in found if item.span.start <= offset < item.span.end), None)
+
+
+def outside(keys: Iterable[tuple[Span, Key]], span: Span | None) -> Counter[Key]:
+    """How often each key is found outside a span."""
+    return Counter(name for place, name in keys if span is None or not span.overlaps(place))
+
+
+def lone_copy(item: Analysed, folder: Path) -> Path:
+    """Effect: put a copy of a file, and nothing else, into a folder."""
+    return Path(shutil.copy(item.path, folder / item.path.name))
+
+
+def say(*lines: str) -> None:
+    """Effect: print what was measured, past pytest's capture if that is off."""
+    sys.stdout.write("".join(f"\n{line}" for line in lines))

@@ -1,0 +1,145 @@
+"""Code that does not compile: lone files, syntax errors, branches that `#if` leaves out."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import pytest
+from sources import (
+    NAMES,
+    Analysed,
+    Key,
+    analyst,
+    function_at,
+    functions,
+    key,
+    lone_copy,
+    outside,
+    say,
+    tls_files,
+    triaged,
+)
+
+from tlsight.analysis import Analyst
+from tlsight.finding import Report
+from tlsight.text import Lines, Span
+
+pytestmark = [pytest.mark.corpus]
+
+PLACES = 200
+BREAKAGES = ("(", ")", "{", "}", "foo(", "= ;", "@", "if (", "->", "<", '"')
+
+
+def test_lone_files_keep_nine_in_ten_findings_and_get_one_in_a_hundred_false(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    full: set[Key] = set()
+    lone: set[Key] = set()
+    true: set[Key] = set()
+    for package in NAMES:
+        true |= {entry.key for entry in triaged(package) if entry.true}
+        for number, item in enumerate(tls_files(package)):
+            folder = tmp_path / package / str(number)
+            folder.mkdir(parents=True)
+            path = lone_copy(item, folder)
+            with analyst(None, root=folder) as one:
+                report = one.final(path, item.data)
+                one.close(path)
+            full |= {item.key(finding) for finding in item.report.findings}
+            lone |= {item.key(finding) for finding in report.findings}
+    false = lone - full - true
+    with capsys.disabled():
+        say(f"lone: {len(full & lone)} of {len(full)} findings, {len(false)} new and false")
+        for title, keys in (("lost", full - lone), ("new", lone - full)):
+            for name in sorted(keys):
+                say(f"  {title}: {' | '.join(name)}")
+
+    assert full
+    assert len(full & lone) >= 0.9 * len(full)
+    assert len(false) <= 0.01 * len(full)
+
+
+def test_a_syntax_error_changes_nothing_outside_its_function(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    rng = random.Random(1421)
+    items = [(package, item) for package in NAMES for item in tls_files(package)]
+    changed = []
+    for _ in range(PLACES):
+        package, item = rng.choice(items)
+        broken = _broken(rng, item)
+        if broken is not None:
+            changed += _changes(package, item, *broken)
+    with capsys.disabled():
+        say(f"syntax errors: {len(changed)} changes outside the function at {PLACES} places")
+
+    assert changed == []
+
+
+def _broken(rng: random.Random, item: Analysed) -> tuple[bytes, Span] | None:
+    """The text with a syntax error in a function, and where that function ends up."""
+    found = functions(item.path, item.data)
+    if not found:
+        return None
+    body = rng.choice(found)
+    place = rng.randint(body.body.start + 1, max(body.body.start + 1, body.body.end - 1))
+    inserted = f" {rng.choice(BREAKAGES)} ".encode()
+    data = item.data[:place] + inserted + item.data[place:]
+    return data, Span(body.span.start, body.span.end + len(inserted))
+
+
+def _changes(package: str, item: Analysed, data: bytes, span: Span) -> list[str]:
+    with analyst(package) as one:
+        before = one.final(item.path, item.data)
+        answers = [one.first(item.path, data), one.final(item.path, data)]
+        one.close(item.path)
+    shift = len(data) - len(item.data)
+    expected = outside(_placed(item.name, item.data, before), Span(span.start, span.end - shift))
+    texts = []
+    for answer in answers:
+        actual = outside(_placed(item.name, data, answer), span)
+        if actual != expected:
+            gone, new = expected - actual, actual - expected
+            line = Lines.of(data).position(span.start).line + 1
+            texts.append(f"{item.name}:{line}: gone {list(gone)}, new {list(new)}")
+    return texts
+
+
+def _placed(name: str, data: bytes, report: Report) -> list[tuple[Span, Key]]:
+    lines = Lines.of(data)
+    return [(finding.span, key(name, lines, finding)) for finding in report.findings]
+
+
+def test_findings_stay_under_an_undefined_condition() -> None:
+    lost = []
+    for package in NAMES:
+        with analyst(package) as one:
+            for item in tls_files(package):
+                lost += _lost_under_condition(one, item)
+                one.close(item.path)
+
+    assert lost == []
+
+
+def _lost_under_condition(one: Analyst, item: Analysed) -> list[str]:
+    found = functions(item.path, item.data)
+    expected: dict[Span, set[Key]] = {}
+    for finding in item.report.findings:
+        around = function_at(found, finding.span.start)
+        if around is not None:
+            expected.setdefault(around.span, set()).add(item.key(finding))
+    lost = []
+    for span, keys in expected.items():
+        data = _conditional(item.data, span)
+        for answer in (one.first(item.path, data), one.final(item.path, data)):
+            left = {name for _, name in _placed(item.name, data, answer)}
+            lost += [f"{' | '.join(name)}" for name in sorted(keys - left)]
+    return lost
+
+
+def _conditional(data: bytes, span: Span) -> bytes:
+    """The text with one function under `#ifdef`, from the line that it starts on."""
+    start = data.rfind(b"\n", 0, span.start) + 1
+    head, body, tail = data[:start], data[start : span.end], data[span.end :]
+    return head + b"#ifdef SOMETHING_UNDEFINED\n" + body + b"\n#endif\n" + tail
