@@ -20,7 +20,7 @@ def read_policy(name: str, page: Page) -> tuple[Policy, tuple[Problem, ...]]:
         )
     policy = Policy(
         id=name,
-        title=page.summary or page.title,
+        title=page.summary.partition(":")[0] or page.title,
         judge={key: _judge(entry) for key, entry in table.tables_by_name("judge")},
         minimum={key: _minimum(entry) for key, entry in table.tables_by_name("minimum")},
         needs={key: _needs(entry) for key, entry in table.tables_by_name("needs")},
