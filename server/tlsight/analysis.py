@@ -243,8 +243,7 @@ class Analyst:
             except ClangFailed as error:
                 log.warning("clang could not read a file: %s", error)
                 return unit, (f"clang could not read the file: {error}",)
-            unasked = [] if wanted is None else [body for body in bodies if body not in wanted]
-            facts = merged(old, new, unasked)
+            facts = merged(old, new, wanted)
             with state.lock:
                 state.facts, state.facts_data = facts, data
                 broken = set(facts.broken)

@@ -61,28 +61,35 @@ def carried(facts: Facts, old: bytes, new: bytes) -> Facts:
     )
 
 
-def merged(carried_facts: Facts, new: Facts, unasked: Sequence[Span]) -> Facts:
-    """Facts of a new reading, and the carried ones where it has none to give.
+def merged(kept: Facts, new: Facts, asked: Sequence[Span] | None) -> Facts:
+    """Facts of a new reading, and the carried ones (`kept`) where it has none to give.
 
-    `unasked` are the bodies that clang was not asked about, since their text is as it was; besides
-    these, the carried facts stay inside bodies that now have an error.
+    `asked` are the bodies that clang was asked about; None: about everything. The carried facts
+    stay outside of these, since the text is as it was, and inside bodies that now have an error.
     """
-    kept = (*unasked, *new.broken)
-    if not kept:
+    broken = _membership(new.broken)
+    if asked is None:
+        holds = broken
+    else:
+        inside = _membership(asked)
+
+        def holds(offset: int) -> bool:
+            return not inside(offset) or broken(offset)
+
+    if asked is None and not new.broken:
         return new
-    inside = _membership(kept)
+    others = set() if asked is None else {*kept.read, *kept.broken} - set(asked)
     return replace(
         new,
-        names={**_filtered(carried_facts.names, inside), **new.names},
-        calls={**_filtered(carried_facts.calls, inside), **new.calls},
+        names={**_filtered(kept.names, holds), **new.names},
+        calls={**_filtered(kept.calls, holds), **new.calls},
         constants={
-            **{
-                span: value for span, value in carried_facts.constants.items() if inside(span.start)
-            },
+            **{span: value for span, value in kept.constants.items() if holds(span.start)},
             **new.constants,
         },
-        read=_union(new.read, (span for span in carried_facts.read if span in set(unasked))),
-        broken=_union(new.broken, (span for span in carried_facts.broken if span in set(unasked))),
+        macros=new.macros if asked is None else {**kept.macros, **new.macros},
+        read=_union(new.read, (span for span in kept.read if span in others)),
+        broken=_union(new.broken, (span for span in kept.broken if span in others)),
     )
 
 
