@@ -44,10 +44,7 @@ LANGUAGE = {"NULL", "nullptr"}
 """Names of C and C++ themselves, which pages use as constants."""
 
 PURE = ("engine", "views")
-IMLANGUAGE = {"NULL", "nullptr"}
-"""Names of C and C++ themselves, which pages use as constants."""
-
-PURE = ("datetime", "io", "logging", "os", "pathlib", "random", "socket", "subprocess", "time")
+IMPURE = ("datetime", "io", "logging", "os", "pathlib", "random", "socket", "subprocess", "time")
 
 ELSEWHERE = {
     3: ("test_pages.py", "test_every_binding_library_has_examples"),

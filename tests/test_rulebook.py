@@ -501,11 +501,35 @@ def test_links_out_of_a_projects_folder_are_not_followed(pages: Path, tmp_path: 
 
 def test_a_page_too_large_is_not_read(pages: Path, tmp_path: Path) -> None:
     """An opened folder cannot make the worker read for ever."""
-    folder = write(tmp_path / "project", {"practice/big.md": "#" * 2_000_001})
+    folder = write(tmp_path / "project", {"practice/big.md": "#" * 500_001})
 
-    assert [
-        "practice/big.md:1: the page cannot be read: it is larger than 2,000,000 bytes"
-    ] == said(load(folders=[folder], pages=pages), folder)
+    assert ["practice/big.md:1: the page cannot be read: it is larger than 500,000 bytes"] == said(
+        load(folders=[folder], pages=pages), folder
+    )
+
+
+@pytest.mark.parametrize(
+    "pattern", ["(a+)+$", "(a|aa)*$", "a*a*a*a*b", r"(a)\\1", "a" * 201, "(a*){9}"]
+)
+def test_a_projects_pattern_must_be_cheap(pages: Path, tmp_path: Path, pattern: str) -> None:
+    """An opened folder cannot make a regular expression run for ever."""
+    page = f'# Slow\n\n```toml\n[call.f]\nforms = ["toy_open()"]\nnear = "{pattern}"\n```\n'
+    folder = write(tmp_path / "project", {"libraries/slow.md": page})
+
+    problems = said(load(folders=[folder], pages=pages), folder)
+
+    assert any("slow.md:6: " in item and "may take for ever" in item for item in problems)
+
+
+def test_a_page_that_is_wrong_throughout_is_given_up(pages: Path, tmp_path: Path) -> None:
+    """An opened folder cannot make the loader search for mistakes for ever."""
+    words = "\n".join(f"word{number} = 1" for number in range(20_000))
+    folder = write(tmp_path / "project", {"libraries/wrong.md": f"# W\n\n```toml\n{words}\n```\n"})
+
+    rulebook = load(folders=[folder], pages=pages)
+
+    assert 100 == len(said(rulebook, folder))
+    assert {"toy"} == set(rulebook.libraries)
 
 
 def test_a_folder_that_is_not_there_is_reported(pages: Path, tmp_path: Path) -> None:

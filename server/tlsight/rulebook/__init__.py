@@ -9,10 +9,12 @@ What pages mean for code is the engines' affair; nothing here reads a line of C.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import resources
+from itertools import islice
 from pathlib import Path
+from typing import ParamSpec, TypeVar
 
 from tlsight.rule import Library, Policy, Problem, Property, Rulebook, frozen
 from tlsight.rulebook.agreement import disagreements
@@ -20,13 +22,18 @@ from tlsight.rulebook.libraries import read_library
 from tlsight.rulebook.markdown import Page, read_page
 from tlsight.rulebook.policies import empty_policy, read_policy
 from tlsight.rulebook.properties import ASPECTS, read_property
-from tlsight.rulebook.table import nearest
+from tlsight.rulebook.table import TooManyProblems, nearest
 
 __all__ = ["load"]
 
+_Arguments = ParamSpec("_Arguments")
+_Found = TypeVar("_Found")
+
 DEFAULT_POLICY = "rfc9325"
-_LARGEST_PAGE = 2_000_000
+_LARGEST_PAGE = 500_000
+_LARGEST_FOLDER = 10_000_000
 _MOST_PAGES = 1_000
+_MOST_PROBLEMS = 1_000
 _NOT_A_PAGE = "README.md"
 
 
@@ -40,12 +47,12 @@ def load(
         _add_folder(shelf, folder, trusted=False)
     titles = {library.title: library.id for library in shelf.libraries.values()}
     for name, (aspect, page) in shelf.property_pages.items():
-        found, problems = read_property(name, aspect, page, titles)
-        shelf.problems += problems
+        found = shelf.note(read_property, name, aspect, page, titles)
         if found is not None:
             shelf.properties[name] = found
     in_force = _policy_in_force(shelf, policy)
-    shelf.problems += disagreements(shelf.properties, shelf.libraries, in_force)
+    found_apart = disagreements(shelf.properties, shelf.libraries, in_force)
+    shelf.problems += islice(found_apart, _MOST_PROBLEMS)
     return Rulebook(
         properties=frozen(shelf.properties),
         libraries=frozen(shelf.libraries),
@@ -71,6 +78,21 @@ class _Shelf:
         self.problems.append(Problem(place, f"there is a {kind} page '{name}' already"))
         return False
 
+    def note(
+        self,
+        read: Callable[_Arguments, tuple[_Found, tuple[Problem, ...]]],
+        *arguments: _Arguments.args,
+        **keywords: _Arguments.kwargs,
+    ) -> _Found | None:
+        """Effect: what a reader finds, its problems put on the shelf; None if there is no end."""
+        try:
+            found, problems = read(*arguments, **keywords)
+        except TooManyProblems as error:
+            self.problems += error.problems
+            return None
+        self.problems += problems
+        return found
+
 
 def _add_folder(shelf: _Shelf, folder: Path, trusted: bool) -> None:
     if not folder.is_dir():
@@ -87,13 +109,14 @@ def _add_folder(shelf: _Shelf, folder: Path, trusted: bool) -> None:
         read = [page for _, page in files]
         name = entry.name.removesuffix(".md")
         if read and shelf.take("library", name, read[0].place(1), shelf.libraries):
-            library, problems = read_library(name, read, trusted)
-            shelf.problems += problems
-            _add_library(shelf, library)
+            library = shelf.note(read_library, name, read)
+            if library is not None:
+                _add_library(shelf, library)
     for name, page in reader.pages(folder / "policies"):
         if shelf.take("policy", name, page.place(1), shelf.policies):
-            shelf.policies[name], problems = read_policy(name, page)
-            shelf.problems += problems
+            policy = shelf.note(read_policy, name, page)
+            if policy is not None:
+                shelf.policies[name] = policy
     for aspect in ASPECTS:
         for name, page in reader.pages(folder / aspect):
             if shelf.take("property", name, page.place(1), shelf.property_pages):
@@ -118,7 +141,8 @@ class _Reader:
     folder: Path
     trusted: bool
     problems: list[Problem]
-    count: int = 0
+    pages_left: int = _MOST_PAGES
+    bytes_left: int = _LARGEST_FOLDER
 
     def entries(self, folder: Path) -> list[Path]:
         """What stands in a folder, in order of name; hidden files and links out of it do not."""
@@ -134,23 +158,25 @@ class _Reader:
                 continue
             text = self._read(file)
             if text is not None:
-                yield file.stem, read_page(str(file), text)
+                yield file.stem, read_page(str(file), text, self.trusted)
 
     def _inside(self, path: Path) -> bool:
         return self.trusted or path.resolve().is_relative_to(self.folder.resolve())
 
     def _read(self, file: Path) -> str | None:
-        self.count += 1
-        if self.count > _MOST_PAGES:
-            if self.count == _MOST_PAGES + 1:
-                self.problems.append(Problem(f"{self.folder}:1", f"more than {_MOST_PAGES} pages"))
+        if self.pages_left <= 0 or self.bytes_left <= 0:
+            problem = Problem(f"{self.folder}:1", "these are too many pages; not all are read")
+            self.problems += [] if problem in self.problems else [problem]
             return None
+        self.pages_left -= 1
         try:
             if not file.is_file():
                 raise OSError("it is no file")
             if file.stat().st_size > _LARGEST_PAGE:
                 raise OSError(f"it is larger than {_LARGEST_PAGE:,} bytes")
-            return file.read_bytes().decode().replace("\r\n", "\n")
+            data = file.read_bytes()
+            self.bytes_left -= len(data)
+            return data.decode().replace("\r\n", "\n")
         except (OSError, UnicodeDecodeError) as error:
             self.problems.append(Problem(f"{file}:1", f"the page cannot be read: {error}"))
             return None

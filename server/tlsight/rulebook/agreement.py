@@ -172,7 +172,7 @@ def _undeclared_name(name: str, place: str, declared: frozenset[str]) -> Iterato
     parts = _WORD.findall(name) if not name[:1].isdigit() else []
     missing = [part for part in parts if part not in declared and part not in _BUILT_IN]
     if missing:
-        hint = nearest(missing[0], declared)
+        hint = nearest(missing[0], (word for word in declared if word[:3] == missing[0][:3]))
         yield Problem(place, f"no declaration names '{name}'{hint}")
 
 

@@ -38,14 +38,12 @@ _WRITES = re.compile(r"\d+|@(?P<value>[a-z][a-z0-9-]*)|size:(?P<size>[a-z][a-z0-
 _HEADER_NAME = re.compile(r"(?!/)(?!.*\.\.)[\w.+/-]+")
 
 
-def read_library(
-    name: str, pages: Sequence[Page], trusted: bool
-) -> tuple[Library, tuple[Problem, ...]]:
+def read_library(name: str, pages: Sequence[Page]) -> tuple[Library, tuple[Problem, ...]]:
     """One library from its pages, in order; the bindings that are wrong are left out.
 
-    An untrusted page may not name folders outside the project.
+    A page of a project may not name folders outside of it. Raises `TooManyProblems`.
     """
-    parts = [_read_page(name, page, trusted) for page in pages]
+    parts = [_read_page(name, page) for page in pages]
     problems = [problem for _, found in parts for problem in found]
     merged = parts[0][0]
     for part, _ in parts[1:]:
@@ -53,7 +51,7 @@ def read_library(
     return merged, tuple(problems)
 
 
-def _read_page(library_id: str, page: Page, trusted: bool) -> tuple[Library, list[Problem]]:
+def _read_page(library_id: str, page: Page) -> tuple[Library, list[Problem]]:
     table = read_tables(page)
     bindings = tuple(
         binding
@@ -67,7 +65,7 @@ def _read_page(library_id: str, page: Page, trusted: bool) -> tuple[Library, lis
     }
     suites = table.table("suites")
     folders = table.texts("include-folders")
-    if folders and not trusted:
+    if folders and not page.trusted:
         table.complain("only tlsight's own pages name 'include-folders'", "include-folders")
     library = Library(
         id=library_id,
@@ -76,7 +74,7 @@ def _read_page(library_id: str, page: Page, trusted: bool) -> tuple[Library, lis
         vocabularies=vocabularies,
         headers=_headers(library_id, page, table.problems),
         prefixes=table.texts("prefixes"),
-        include_folders=folders if trusted else (),
+        include_folders=folders if page.trusted else (),
         replacements=tuple(
             pair
             for pair in table.pairs("replacements")

@@ -41,13 +41,15 @@ class Page:
     summary: str
     fences: tuple[Fence, ...]
     problems: tuple[Problem, ...] = ()
+    trusted: bool = True
+    """One of our own; others come with the folder that was opened."""
 
     def place(self, line: int) -> str:
         """`file:line` of a one-based line."""
         return f"{self.path}:{line}"
 
 
-def read_page(path: str, text: str) -> Page:
+def read_page(path: str, text: str, trusted: bool = True) -> Page:
     """Read the blocks of a page; what is wrong with its outline is among its problems."""
     tokens = _PARSER.parse(text)
     title, summary, heading = "", "", ""
@@ -74,7 +76,7 @@ def read_page(path: str, text: str) -> Page:
             )
     if not title:
         problems.append(Problem(f"{path}:1", "the page has no title ('# …')"))
-    return Page(path, text, title, summary, tuple(fences), tuple(problems))
+    return Page(path, text, title, summary, tuple(fences), tuple(problems), trusted)
 
 
 _PARSER = MarkdownIt("commonmark").disable("inline")

@@ -12,7 +12,7 @@ LEVELS = ("forbidden", "discouraged")
 
 
 def read_policy(name: str, page: Page) -> tuple[Policy, tuple[Problem, ...]]:
-    """One policy; entries that are wrong are left out."""
+    """One policy; entries that are wrong are left out. Raises `TooManyProblems`."""
     table = read_tables(page)
     if page.title != name:
         table.problems.append(

@@ -51,7 +51,10 @@ _NEED_SINKS = ("as-length", "unclassified", "unreported")
 def read_property(
     name: str, aspect: str, page: Page, libraries: Mapping[str, str]
 ) -> tuple[Property | None, tuple[Problem, ...]]:
-    """One property, or None if its machine part is wrong; `libraries` maps titles to ids."""
+    """One property, or None if its machine part is wrong; `libraries` maps titles to ids.
+
+    Raises `TooManyProblems`.
+    """
     table = read_tables(page)
     _check_outline(table, name, page)
     kind = table.text("kind")

@@ -26,9 +26,23 @@ _Choice = TypeVar("_Choice", bound=Enum)
 _Value = TypeVar("_Value")
 _Step = str | int
 
+_MOST_PROBLEMS = 100
+_MOST_APART = 4
+_LONGEST_WORD = 80
+_MOST_REPEATS = 3
+_LONGEST_PATTERN = 200
+
 _NAME = r"""(?:"[^"]*"|'[^']*'|[\w-]+)"""
 _HEADER = re.compile(rf"\s*(\[\[?)\s*({_NAME}(?:\s*\.\s*{_NAME})*)\s*\]")
 _KEY = re.compile(_NAME)
+
+
+class TooManyProblems(ValueError):
+    """A page is so wrong that reading on helps nobody."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        super().__init__("too many problems")
+        self.problems = tuple(problems)
 
 
 @dataclass(frozen=True)
@@ -40,9 +54,10 @@ class Source:
     headers: Sequence[tuple[int, tuple[str, ...], int]]
     """The line of each `[a.b]`, its keys, and for `[[a]]` how many stand above it, else -1."""
     first: int
+    trusted: bool
 
     @classmethod
-    def of(cls, path: str, lines: Sequence[str]) -> Source:
+    def of(cls, page: Page, lines: Sequence[str]) -> Source:
         """Note where the tables start."""
         headers: list[tuple[int, tuple[str, ...], int]] = []
         counts: dict[tuple[str, ...], int] = {}
@@ -55,7 +70,8 @@ class Source:
             if found.group(1) == "[[":
                 position = counts[keys] = counts.get(keys, -1) + 1
             headers.append((number, keys, position))
-        return cls(path, lines, headers, next((n for n, line in enumerate(lines, 1) if line), 1))
+        first = next((number for number, line in enumerate(lines, start=1) if line), 1)
+        return cls(page.path, lines, headers, first, page.trusted)
 
     def place(self, steps: Sequence[_Step], word: str = "") -> str:
         """`file:line` of the key that `steps` lead to or, behind it, of `word`."""
@@ -104,9 +120,14 @@ class Table:
         return self.source.place(self.steps, word)
 
     def complain(self, message: str, key: str = "", word: str = "") -> None:
-        """Effect: report a problem at `word` of the value of `key`."""
+        """Effect: report a problem at `word` of the value of `key`.
+
+        Raises `TooManyProblems` where a page is wrong throughout.
+        """
         steps = (*self.steps, key) if key else self.steps
         self.problems.append(Problem(self.source.place(steps, word), message))
+        if len(self.problems) >= _MOST_PROBLEMS:
+            raise TooManyProblems(self.problems)
 
     def text(self, key: str, default: str = "") -> str:
         """A string that is not empty."""
@@ -190,6 +211,9 @@ class Table:
         except (re.error, OverflowError, RecursionError) as error:
             self.complain(f"'{text}' is no regular expression: {error}", key, text)
             return False
+        if not self.source.trusted and _is_costly(text):
+            self.complain(f"'{text}' may take for ever; a project's pages repeat less", key, text)
+            return False
         return True
 
     def table(self, key: str) -> Table | None:
@@ -269,7 +293,7 @@ def read_tables(page: Page) -> Table:
             problems.append(_syntax_error(page, fence.line, fence.text, str(error)))
             continue
         twice += _merge(values, block)
-    source = Source.of(page.path, lines)
+    source = Source.of(page, lines)
     problems += (
         Problem(source.place(keys), f"'{'.'.join(keys)}' is stated twice") for keys in twice
     )
@@ -278,8 +302,16 @@ def read_tables(page: Page) -> Table:
 
 def nearest(word: str, words: Iterable[str]) -> str:
     """`; did you mean …?` where one of `words` is like `word`, else nothing."""
-    matches = difflib.get_close_matches(word, list(words), 1)
+    alike = [item for item in words if abs(len(item) - len(word)) <= _MOST_APART]
+    matches = difflib.get_close_matches(word, alike, 1) if len(word) <= _LONGEST_WORD else []
     return f"; did you mean '{matches[0]}'?" if matches else ""
+
+
+def _is_costly(pattern: str) -> bool:
+    """Whether matching may take more than polynomial time, or a high power of it."""
+    repeats = re.findall(r"(?<!\\)(?:[*+]|\{\d*,\d*\})", pattern)
+    nested = re.search(r"\)(?:[*+]|\{)|\\[1-9]|\(\?P=", pattern)
+    return bool(nested) or len(repeats) > _MOST_REPEATS or len(pattern) > _LONGEST_PATTERN
 
 
 def _is_number(value: object) -> bool:
