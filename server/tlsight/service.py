@@ -412,8 +412,8 @@ class Service:
         except JobFailed as failure:
             open_.given_up = document
             self._fail(open_, document, failure)
-            if open_.facts_of is not None:
-                open_.facts_of = None
+            open_.facts_of = None
+            if open_.current is None:
                 self._schedule(open_, look=0.0, read=None)
             return
         self._readings.append(self._now() - start)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import sys
 from collections.abc import Sequence
@@ -20,8 +21,9 @@ def serve(
 ) -> int:
     """Effect: serves one editor on standard input and output, or on a host and port, until it ends.
 
-    `command` starts a worker. The exit status is returned, unless `exit` ends the process first.
+    `command` starts a worker. Only a port that cannot be had makes this return, with a status.
     """
+    from tlsight.lsp import listen
     from tlsight.lsp.server import Server
 
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr)
@@ -29,18 +31,16 @@ def serve(
     server = Server(cache or Path(platformdirs.user_cache_dir("tlsight", False)), command)
     try:
         if tcp:
-            server.start_tcp(*tcp)
+            asyncio.run(listen.tcp(server, *tcp))
         elif ws:
-            server.start_ws(*ws)
+            asyncio.run(listen.websocket(server, *ws))
         else:
             server.start_io()
     except OSError as error:
-        host, port = tcp or ws or ("standard input", 0)
-        print(f"tlsight: cannot serve on {host}:{port}: {error.strerror}", file=sys.stderr)  # noqa: T201
+        host, port = tcp or ws or ("standard input and output", "")
+        message = f"tlsight: cannot serve on {host}:{port}: {error.strerror}"
+        print(message, file=sys.stderr)  # noqa: T201
         return 2
     except KeyboardInterrupt:
-        pass
-    finally:
-        sys.stderr.flush()
-    server.leave(1)
-    return 1
+        return server.leave(130)
+    return server.leave(1)

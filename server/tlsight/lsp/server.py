@@ -15,7 +15,7 @@ import os
 import uuid
 from collections.abc import Callable, Coroutine, Generator, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from lsprotocol import types
 from pygls.exceptions import JsonRpcException, PyglsError
@@ -202,7 +202,7 @@ class Server(LanguageServer):
             self.clear(uri)
         self.service.close(uri)
 
-    def leave(self, status: int) -> None:
+    def leave(self, status: int) -> NoReturn:
         """Effect: ends this process and its workers now."""
         self.service.kill()
         os._exit(status)
@@ -267,8 +267,8 @@ class Server(LanguageServer):
         return items
 
     def tell(self, problems: Iterable[Problem]) -> None:
-        """Effect: shows each problem to the user, once."""
-        self._show([str(problem) for problem in problems])
+        """Effect: shows each problem to the user, once; those that matter to authors only, not."""
+        self._show([str(problem) for problem in problems if not problem.warning])
 
     def spawn(self, work: Coroutine[Any, Any, Any]) -> None:
         """Effect: runs something beside the handlers, and logs if it fails."""

@@ -31,8 +31,8 @@ def watchers(
     patterns: list[types.GlobPattern] = [f"**/{name}" for name in (*COMMANDS, PROJECT_FILE)]
     for root, setting in settings.items():
         for folder in setting.config.rules:
-            place = (root or Path()) / folder
-            if client.watches_outside:
+            place = root / folder if root else Path(folder)
+            if client.watches_outside and place.is_absolute():
                 patterns.append(types.RelativePattern(place.as_uri(), f"**/{PAGES}"))
             elif root and place.is_relative_to(root):
                 patterns.append(f"**/{place.relative_to(root).as_posix()}/**/{PAGES}")

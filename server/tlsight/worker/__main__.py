@@ -130,8 +130,8 @@ def _build(settings: Settings) -> tuple[Analyst, Described]:
     from tlsight.rulebook import load
     from tlsight.views.page import documentation
 
-    base = settings.root or Path()
-    folders = [base / folder for folder in settings.config.rules]
+    named = [Path(folder) for folder in settings.config.rules]
+    folders = [settings.root / folder if settings.root else folder for folder in named]
     rulebook = load(settings.config.policy, folders)
     analyst = Analysis(rulebook, settings.config, settings.root, settings.cache)
     pages = {
