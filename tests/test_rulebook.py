@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import re
+import tempfile
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tlsight.finding import Safety, Severity
 from tlsight.rule import Form, Rulebook, Slot
@@ -639,6 +643,28 @@ def test_several_caret_lines_under_one_line() -> None:
     assert () == problems
     assert "  f(a);\n  g(b);\n" == example.text
     assert [(2, 6), (4, 5), (10, 14)] == [(e.start, e.end) for e in example.expectations]
+
+
+@settings(deadline=None, max_examples=200)
+@given(
+    page=st.sampled_from(["libraries/toy.md", "practice/old-toy.md", "policies/rfc9325.md"]),
+    start=st.integers(0, 2000),
+    length=st.integers(0, 40),
+    text=st.text(alphabet="[]{}=\"'`#^*/.-\\n\\\\ \\0éa1", max_size=12),
+)
+def test_no_page_breaks_the_loader(page: str, start: int, length: int, text: str) -> None:
+    """Whatever stands on a page, the others are read and the mistake is a problem."""
+    files = {
+        "libraries/toy.md": LIBRARY,
+        "practice/old-toy.md": PROPERTY,
+        "policies/rfc9325.md": POLICY,
+    }
+    old = files[page]
+    files[page] = old[:start] + text + old[start + length :]
+    with tempfile.TemporaryDirectory() as folder:
+        rulebook = load(pages=write(Path(folder), files))
+
+    assert all(re.fullmatch(r".*:\d+|policy", problem.place) for problem in rulebook.problems)
 
 
 def test_scaffolds_load(tmp_path: Path) -> None:
