@@ -16,7 +16,6 @@ from tlsight.rulebook import load
 from tlsight.rulebook.examples import read_examples
 from tlsight.rulebook.forms import BadForm, read_form
 from tlsight.rulebook.markdown import read_page
-from tlsight.rulebook.scaffold import new_library, new_rule
 
 LIBRARY = """\
 # Toy
@@ -665,20 +664,3 @@ def test_no_page_breaks_the_loader(page: str, start: int, length: int, text: str
         rulebook = load(pages=write(Path(folder), files))
 
     assert all(re.fullmatch(r".*:\d+|policy", problem.place) for problem in rulebook.problems)
-
-
-def test_scaffolds_load(tmp_path: Path) -> None:
-    """A page written by `tlsight new` is right before anything in it is changed."""
-    folder = write(
-        tmp_path,
-        {
-            "libraries/example.md": new_library("example", "Example", role="new-rule"),
-            "practice/new-rule.md": new_rule("new-rule"),
-            "policies/rfc9325.md": POLICY,
-        },
-    )
-
-    rulebook = load(pages=folder)
-
-    assert [] == said(rulebook, folder)
-    assert ["bad", "good"] == [example.kind for example in rulebook.properties["new-rule"].examples]
