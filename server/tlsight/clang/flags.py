@@ -487,15 +487,13 @@ def _kept(words: Sequence[str], entry: _Entry, problems: list[str]) -> Iterator[
                 next(rest, None)
             continue
         if word in _KEPT:
-            value = next(rest, None)
-            if value is not None:
-                if word == "-std":
-                    yield f"-std={value}"
-                elif word == "-x":
-                    yield f"-x{value}"
+            following = next(rest, None)
+            if following is not None:
+                if word in ("-std", "-x"):
+                    yield f"{word}{'=' if word == '-std' else ''}{following}"
                 else:
                     yield word
-                    yield _absolute(word, value, entry.directory)
+                    yield _absolute(word, following, entry.directory)
             continue
         option = next(
             (item for item in _KEPT if word.startswith(item) and item not in ("-std", "-x")), None

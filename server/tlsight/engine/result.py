@@ -26,6 +26,7 @@ from tlsight.ir import (
     Binary,
     Call,
     Cast,
+    Conditional,
     Evaluated,
     Expr,
     Function,
@@ -175,13 +176,15 @@ class _Walk:
         self.variable: str | None = None
         self.mapping: Mapping[int, int] | None = None
         """For a variable that holds a comparison of the result: outcome to its truth."""
+        self.home = _home(self.unit, match)
+        """The node whose expression the call belongs to."""
         self.sinks = self._sink_sites()
         self._looked = False
         """Whether some path tests the result or hands it on."""
 
     def run(self) -> Mistake | None:
         """The first mistake on any path, None if there is none or it cannot be told."""
-        node = self.function.nodes[self.match.node]
+        node = self.function.nodes[self.home]
         start = _State(self.means.all, False, -1)
         context = self._context(node)
         wrong = self.check.wrong
@@ -189,7 +192,7 @@ class _Walk:
             if wrong == "unchecked":
                 return Mistake(self.match.span, fixes=self._check_fix())
             if wrong == "data-unguarded":
-                return self._forward(start, self.match.node)
+                return self._forward(start, self.home)
             return None
         if context == "passed":
             if wrong == "used-unguarded":
@@ -202,8 +205,8 @@ class _Walk:
         if context == "stated":
             return None
         if wrong == "misread" and context == "stored" and self._truth_mixed():
-            return Mistake(self.match.span, fixes=self._test_fix(self.match.node, self.call))
-        return self._forward(start, self.match.node)
+            return Mistake(self.match.span, fixes=self._test_fix(self.home, self.call))
+        return self._forward(start, self.home)
 
     # How the call stands in its own step.
 
@@ -244,6 +247,9 @@ class _Walk:
     def _store(self, name: str | None, value: Expr, declared: str | None) -> None:
         self.variable = name
         inner = _transparent(self, value)
+        if isinstance(inner, Conditional):
+            arm = inner.then if self._is_call(inner.then) else inner.otherwise
+            inner = _transparent(self, arm)
         if inner is not self.call:
             split = self._split(value)
             if split is not None:
@@ -255,8 +261,10 @@ class _Walk:
         return self.unit.is_local(self.match.function, name.partition(".")[0])
 
     def _is_call(self, expr: Expr) -> bool:
-        """Whether an expression is the call, or a comparison of it."""
+        """Whether an expression is the call, an arm of a `?:` that is, or a comparison of it."""
         inner = _transparent(self, expr)
+        if isinstance(inner, Conditional):
+            return self._is_call(inner.then) or self._is_call(inner.otherwise)
         return inner is self.call or self._split(expr) is not None
 
     def _is_result(self, expr: Expr) -> bool:
@@ -507,7 +515,7 @@ class _Walk:
     def _data(self, at: int, step: Node, expr: Expr) -> Span | None:
         target = self.match.arguments.get(self.check.argument)
         name = path(target) if target is not None else None
-        if name is None or at == self.match.node:
+        if name is None or at == self.home:
             return None
         if step.act is Act.RETURN:
             return None
@@ -572,7 +580,7 @@ class _Walk:
             return None
         for part in (truth, self.means.all - truth):
             if part & self.means.ok and part & self.means.fail:
-                return Mistake(inner.span, fixes=self._test_fix(self.match.node, inner))
+                return Mistake(inner.span, fixes=self._test_fix(self.home, inner))
         return None
 
     def _truth_mixed(self) -> bool:
@@ -661,6 +669,33 @@ class _Walk:
         if isinstance(expr, Binary):
             return expr.left if self._is_result(expr.left) else expr.right
         return None
+
+
+def _home(unit: Unit, match: Match) -> int:
+    """The node that has the value of a call: a later one, if the call is an arm of a `?:`."""
+    key = ("evaluated", match.function)
+    known = unit.cache.get(key)
+    if known is None:
+        known = {
+            id(item): at
+            for at, node in enumerate(unit.module.functions[match.function].nodes)
+            if node.evaluates is not None
+            for item in _before(node.evaluates)
+        }
+        unit.cache[key] = known
+    assert isinstance(known, dict)
+    at: int = known.get(id(match.site), match.node)
+    node = unit.module.functions[match.function].nodes[match.node]
+    return at if node.act is Act.EVALUATE and node.expr is match.site else match.node
+
+
+def _before(expr: Expr) -> Iterator[Expr]:
+    """The calls inside an expression that nodes before it have evaluated."""
+    for item in walk(expr):
+        if isinstance(item, Evaluated):
+            for inner in _mentions(item.expr):
+                if isinstance(inner, Call):
+                    yield inner
 
 
 def bare_void(type_name: str) -> bool:
