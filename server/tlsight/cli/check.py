@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Iterator, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -74,13 +75,15 @@ async def _answers(
     """Effect: analyses all files; as text on a terminal or a pipe, shows each as it comes."""
     shown = output.console(sys.stdout) if _is_streamed(options) else None
     answers: list[Answer] = []
+    run = pool.run(targets, _answer, project.settings, options.jobs, command)
     with output.progress(len(targets)) as tick:
-        async for answer in pool.run(targets, _answer, project.settings, options.jobs, command):
-            answers.append(answer.filtered(options.threshold))
-            tick(len(answers))
-            if shown:
-                for block in text.findings(answers[-1]):
-                    shown.print(block)
+        async with aclosing(run):
+            async for answer in run:
+                answers.append(answer.filtered(options.threshold))
+                tick(len(answers))
+                if shown:
+                    for block in text.findings(answers[-1]):
+                        shown.print(block)
     return answers
 
 

@@ -146,8 +146,16 @@ def _walk(folder: Path, exclude: Sequence[str], root: Path) -> Iterator[Path]:
     rules = [(root, GitIgnoreSpec.from_lines(exclude))]
     above = [place for place in reversed(start.parents) if place.is_relative_to(root)]
     rules += [(place, spec) for place in above if (spec := _ignored_in(place))]
-    rules = [rule for rule in rules if not _ignored(start, True, [rule])]
-    yield from _walk_into(folder, start, rules)
+    yield from _walk_into(folder, start, [_without(start, *rule) for rule in rules])
+
+
+def _without(start: Path, base: Path, spec: GitIgnoreSpec) -> tuple[Path, GitIgnoreSpec]:
+    """The rules without those that leave out the folder that was named, and so all in it."""
+    if start == base or not start.is_relative_to(base):
+        return base, spec
+    name = f"{start.relative_to(base).as_posix()}/"
+    kept = [pattern for pattern in spec.patterns if pattern.match_file(name) is None]
+    return base, GitIgnoreSpec(kept)
 
 
 def _walk_into(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -68,10 +69,12 @@ async def _mended(
         return await _mend(worker, target, safe_only=not options.unsafe)
 
     outcomes: list[Mended] = []
+    run = pool.run(targets, do, project.settings, options.jobs, command)
     with output.progress(len(targets)) as tick:
-        async for outcome in pool.run(targets, do, project.settings, options.jobs, command):
-            outcomes.append(outcome)
-            tick(len(outcomes))
+        async with aclosing(run):
+            async for outcome in run:
+                outcomes.append(outcome)
+                tick(len(outcomes))
     return outcomes
 
 

@@ -76,5 +76,8 @@ def _default_folder(project: Project) -> Path:
 
 def _is_used(folder: Path, project: Project) -> bool:
     own = Path(str(resources.files("tlsight.rules")))
-    used = {Path(place).resolve() for place in (*project.config.rules, own)}
-    return folder.resolve() in used
+    return folder.resolve() in {own.resolve(), *map(_resolved, project.config.rules)}
+
+
+def _resolved(folder: str) -> Path:
+    return Path(folder).resolve()

@@ -12,9 +12,16 @@ from rich.console import Console
 from rich.text import Text
 
 
+class _Console(Console):
+    """Rich ends the process where a pipe is closed; what that means is for `main` to say."""
+
+    def on_broken_pipe(self) -> None:
+        raise BrokenPipeError
+
+
 def console(stream: TextIO) -> Console:
     """A console that never reflows, guesses or interprets what it is given."""
-    return Console(file=stream, soft_wrap=True, highlight=False, markup=False, emoji=False)
+    return _Console(file=stream, soft_wrap=True, highlight=False, markup=False, emoji=False)
 
 
 def plain(blocks: Iterable[Text]) -> bytes:

@@ -7,7 +7,7 @@ what the syntax alone tells is asked for instead, and the report says so.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
@@ -29,7 +29,7 @@ async def run(
     settings: Settings,
     count: int,
     command: Sequence[str] = COMMAND,
-) -> AsyncIterator[_R]:
+) -> AsyncGenerator[_R, None]:
     """Effect: does something with each item in `count` worker processes; yields in order."""
     loop = asyncio.get_running_loop()
     outcomes: list[asyncio.Future[_R]] = [loop.create_future() for _ in items]

@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from platformdirs import user_cache_path
 
-from tlsight.cli.status import UsageError, did_you_mean
-from tlsight.config import PROJECT_FILE, Config, configured
+from tlsight.cli.status import UsageError
+from tlsight.config import PROJECT_FILE, Config, project, unknown_rules
 from tlsight.rule import Rulebook
 from tlsight.rulebook import load
 from tlsight.worker.protocol import Settings
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
 
 _ROOT_MARKS = (".git", ".hg", ".svn")
 _DATABASE = "compile_commands.json"
@@ -63,7 +57,7 @@ def load_project(
         config = replace(config, build=str(_build_folder(build)))
     rulebook = load(config.policy, [Path(folder) for folder in config.rules])
     problems = [str(problem) for problem in rulebook.problems if not problem.warning]
-    problems += _unknown_rules(config, rulebook, file)
+    problems += map(str, unknown_rules(config, rulebook.properties, str(file)))
     if problems:
         raise UsageError(*problems)
     return Project(config, rulebook, file.parent if file else _root(paths), file)
@@ -71,20 +65,13 @@ def load_project(
 
 def _read(file: Path) -> Config:
     try:
-        values = tomllib.loads(file.read_text(encoding="utf-8"))
+        data = file.read_bytes()
     except OSError as error:
         raise UsageError(f"{file}: it cannot be read: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise UsageError(f"{file}: it is not in UTF-8; save it as UTF-8") from error
-    except tomllib.TOMLDecodeError as error:
-        raise UsageError(f"{file}: this is not TOML: {error}") from error
-    config, problems = configured(Config(), values, str(file))
+    config, problems = project(Config(), data, str(file))
     if problems:
         raise UsageError(*(str(problem) for problem in problems))
     folders = tuple(str(file.parent / folder) for folder in config.rules)
-    for folder in folders:
-        if not Path(folder).is_dir():
-            raise UsageError(f"{file}: option 'rules': folder '{folder}' does not exist")
     build = str(_build_folder(file.parent / config.build)) if config.build else ""
     return replace(config, rules=folders, build=build)
 
@@ -97,20 +84,6 @@ def _build_folder(path: Path) -> Path:
             "with -DCMAKE_EXPORT_COMPILE_COMMANDS=ON, bear for other build systems)"
         )
     return folder.resolve()
-
-
-def _unknown_rules(config: Config, rulebook: Rulebook, file: Path | None) -> list[str]:
-    named = {
-        "enable": config.enable,
-        "disable": config.disable,
-        "severity": tuple(config.severity),
-    }
-    return [
-        f"{file}: option '{option}': unknown rule '{rule}'{did_you_mean(rule, rulebook.properties)}"
-        for option, rules in named.items()
-        for rule in rules
-        if rule not in rulebook.properties
-    ]
 
 
 def _root(paths: Sequence[Path]) -> Path | None:
