@@ -54,6 +54,21 @@ def test_the_invented_pages_have_no_problems(bench: Bench) -> None:
             ["GRADE_LOW"],
         ),
         ("void f(object *o, int g) { set_grade(o, g); }", []),
+        (
+            "void f(object *o, Kind k) { int g; switch (k) { case Kind::Old: g = GRADE_LOW; break;"
+            " default: g = GRADE_HIGH; } set_grade(o, g); }",
+            [],
+        ),
+        (
+            'void f(object *o, char *w) { if (strcmp(w, "old") == 0) set_grade(o, GRADE_LOW); }',
+            [],
+        ),
+        (
+            "void f(object *o, Kind k) { int g; switch (k) { case Kind::New: g = GRADE_HIGH; break;"
+            " default: g = GRADE_LOW; } set_grade(o, g); }",
+            ["GRADE_LOW"],
+        ),
+        ("void f(object *o, bool b) { if (b) set_grade(o, GRADE_LOW); }", ["GRADE_LOW"]),
         ("void f(object *o) { int g = GRADE_LOW; load(&g); set_grade(o, g); }", []),
         ("void f(object *o) {\n#ifdef OLD\n set_grade(o, GRADE_LOW);\n#endif\n}", ["GRADE_LOW"]),
     ],

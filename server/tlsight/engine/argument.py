@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from tlsight.engine.buffers import capacity, widened, written
+from tlsight.engine.flow import chosen
 from tlsight.engine.index import spelled
 from tlsight.engine.match import Match
 from tlsight.engine.mending import by_page, by_vocabulary
@@ -14,9 +15,10 @@ from tlsight.engine.report import finding
 from tlsight.engine.roles import Stage, played, relevant, settled
 from tlsight.engine.suites import Suite, evaluate
 from tlsight.engine.suites import judge as judge_suites
+from tlsight.engine.unit import strip
 from tlsight.engine.values import Value
 from tlsight.finding import Finding, Fix, Related, Safety
-from tlsight.ir import Call
+from tlsight.ir import Binary, Call, walk
 from tlsight.rule import Check, Property, Verdict, Vocabulary
 from tlsight.text import Span
 
@@ -126,7 +128,7 @@ def _by_policy(
     meant = match.binding.means.get(slot)
     if meant is not None:
         verdict = verdicts.get(meant)
-        if verdict is not None:
+        if verdict is not None and not _compared(stage, match) and not _table(stage, match):
             words = {"value": match.spelled, "meaning": meant, "clause": verdict.clause}
             yield Judged(
                 _callee_span(match), words, verdict.level, fixes=by_page(stage, rule, match)
@@ -137,6 +139,8 @@ def _by_policy(
     values = stage.values(match, slot)
     judged = []
     for value in values:
+        if value.chosen or (value.function == match.function and _table(stage, match)):
+            continue
         worst = _worst(stage, vocabulary, verdicts, value, suites)
         if worst is not None:
             judged.append((value, *worst))
@@ -156,6 +160,22 @@ def _by_policy(
         if not match.span.contains(value.span):
             way = (*way, Related(match.span, f"{match.spelled} is called here"))
         yield Judged(value.span, words, verdict.level, way, fixes, sometimes=plain > len(judged))
+
+
+def _compared(stage: Stage, match: Match) -> bool:
+    """Whether a call only stands in a comparison: what it yields is looked for, not used."""
+    node = stage.unit.module.functions[match.function].nodes[match.node]
+    return node.evaluates is not None and any(
+        isinstance(item, Binary)
+        and item.operator in ("==", "!=")
+        and any(strip(side) is match.site for side in (item.left, item.right))
+        for item in walk(node.evaluates)
+    )
+
+
+def _table(stage: Stage, match: Match) -> bool:
+    """Whether a call stands in a table from what was asked for to what does it."""
+    return chosen(stage.unit, match.function, match.node)
 
 
 def _worst(

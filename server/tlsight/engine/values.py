@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from tlsight.engine.flow import Definition, definitions, reaching
+from tlsight.engine.flow import Definition, chosen, definitions, reaching
 from tlsight.engine.index import Index, integer, spelled, tail
 from tlsight.engine.match import call_matches
 from tlsight.engine.unit import Unit, last_name, path
@@ -64,6 +64,8 @@ class Value:
     steps: tuple[Related, ...] = ()
     expr: Expr | None = None
     """What stands at `span`, if an edit there changes only this value."""
+    chosen: bool = False
+    """It is only taken where something was compared with a constant: see `flow.chosen`."""
 
     @property
     def label(self) -> str:
@@ -228,9 +230,7 @@ class _Reader:
         values: list[Value] = []
         for item in reached:
             if item.kind == "value" and item.value is not None:
-                step = Related(item.span, f"{name} is set here")
-                inner = self.read(function, item.node, item.value, depth + 1)
-                values += [replace(value, steps=(step, *value.steps)) for value in inner]
+                values += self._set(function, item, item.value, name, depth)
             elif item.kind == "update" and item.operator == "|=" and item.value is not None:
                 values += self._updated(function, item.node, expr, name, item.value, depth)
             elif item.kind == "value" and name.count("."):
@@ -322,10 +322,22 @@ class _Reader:
         values: list[Value] = []
         for item in items:
             if item.kind == "value" and item.value is not None:
-                step = Related(item.span, f"{name} is set here")
-                inner = self.read(function, item.node, item.value, depth + 1)
-                values += [replace(value, steps=(step, *value.steps)) for value in inner]
+                values += self._set(function, item, item.value, name, depth)
         return values
+
+    def _set(
+        self, function: int, item: Definition, value: Expr, name: str, depth: int
+    ) -> list[Value]:
+        """The values that a definition gives, with the step it is on their way."""
+        step = Related(item.span, f"{name} is set here")
+        known = self.unit.cache.get(("chosen", function, item.node))
+        if known is None:
+            known = chosen(self.unit, function, item.node)
+            self.unit.cache["chosen", function, item.node] = known
+        return [
+            replace(found, steps=(step, *found.steps), chosen=found.chosen or bool(known))
+            for found in self.read(function, item.node, value, depth + 1)
+        ]
 
     def _unwritten(self, variable: Variable) -> bool:
         """Whether a static variable is never assigned or handed to a writer in this unit."""
