@@ -206,7 +206,7 @@ def _is_balanced(text: bytearray) -> bool:
 def _chosen(group: _Group, skipped: Sequence[Span], language: str) -> _Branch | None:
     """The branch to read: one that clang did not skip, else by what the language settles."""
     regions = [
-        any(span.overlaps(Span(branch.start, branch.end)) for span in skipped)
+        any(span.contains(Span(branch.start, branch.end)) for span in skipped)
         for branch in group.branches
     ]
     if any(regions):

@@ -194,7 +194,7 @@ def _cast_call(unit: Unit, node: Syntax, function: Syntax, brackets: Syntax) -> 
     if len(inner) != 1 or inner[0].type not in ("identifier", "qualified_identifier"):
         return None
     text = spelled(unit, inner[0])[0]
-    if not (unit.is_type(text) or text.endswith("_t")):
+    if unit.is_object(text) and not unit.is_type(text):
         return None
     given = arguments(unit, brackets)
     if not given:
@@ -285,7 +285,7 @@ def _no_cast(unit: Unit, node: Syntax, target: Syntax, value: Syntax) -> Expr | 
     name = unit.text(inner[0])
     if operator not in ("*", "&", "+", "-") or unit.is_type(name):
         return None
-    if name not in unit.local_names and not name.isupper():
+    if not unit.is_object(name) and not name.isupper():
         return None
     return Binary(unit.span(node), operator, _name(unit, inner[0]), expression(unit, operand))
 

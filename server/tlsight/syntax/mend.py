@@ -24,6 +24,7 @@ _BLOCK_CALL = re.compile(
     rb"(?<=[;{}:\s])(?!(?:if|for|while|switch|catch)\b)([A-Za-z_]\w+)[ \t]*\(", re.MULTILINE
 )
 _LOOPS = re.compile(rb"each|iter|loop|for", re.IGNORECASE)
+_NEXT = re.compile(rb"\s*([{A-Za-z_*(])")
 _SECTION = re.compile(
     rb"^([ \t]*(?:public|protected|private))[ \t]+\w+[ \t]*:|^[ \t]*(?!public|private)\w{6,}[ \t]*:"
     rb"(?=[ \t]*$)",
@@ -125,7 +126,8 @@ def _with_loops(text: bytes) -> bytes:
     changed = bytearray(text)
     for match in _BLOCK_CALL.finditer(text, start):
         end = closing(text, match.end() - 1)
-        if end is None or text[end:].lstrip()[:1] != b"{":
+        following = _NEXT.match(text, end) if end is not None else None
+        if following is None or (following.group(1) != b"{" and not _LOOPS.search(match.group(1))):
             continue
         if previous_byte(text, match.start()) not in b";{}:)":
             continue

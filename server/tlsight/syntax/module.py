@@ -171,7 +171,11 @@ def _declarations(tree: Tree, found: Found) -> Declarations:
 
 def _environment(tree: Tree, hints: Hints, found: Found) -> Environment:
     types, values, macros = _elsewhere(hints)
-    own = {name: MacroFact(macro.parameters, macro.body) for name, macro in tree.scan.macros}
+    own = {
+        name: MacroFact(macro.parameters, macro.body)
+        for name, macro in tree.scan.macros
+        if not any(span.contains(macro.span) for span in hints.skipped)
+    }
     macros = {**macros, **own} if own else macros
     enumerations = values | found.enumerations
     return Environment(
@@ -184,6 +188,7 @@ def _environment(tree: Tree, hints: Hints, found: Found) -> Environment:
         hints.no_return,
         hints.asserts,
         frozenset(found.namespaces),
+        frozenset((*hints.declarations.functions, *found.functions, *found.variables)),
     )
 
 

@@ -36,6 +36,8 @@ class Environment:
     no_return: frozenset[str]
     asserts: frozenset[str]
     namespaces: frozenset[str]
+    objects: frozenset[str]
+    """Names known to be functions or variables, hence no types."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +121,11 @@ class Unit:
             known = tuple(tag for step in path for tag in step.tags)
             self.tag_cache[path] = known
         return known
+
+    def is_object(self, name: str) -> bool:
+        """Whether a name is known to be a variable or a function."""
+        environment = self.environment
+        return name in self.local_names or name in environment.objects or name in environment.roles
 
     def is_type(self, name: str) -> bool:
         """Whether a name, qualified or not, is known to be a type."""
