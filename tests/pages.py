@@ -1,7 +1,7 @@
 """Runs the examples of the rule pages, for tests and for the authors of pages.
 
 `python tests/pages.py RULE…` shows what is found in each block, in the notation of carets.
-`python tests/pages.py --write` renews `tests/snapshots/` after a review of what it shows.
+`python tests/pages.py --write` renews `tests/snapshots/`, to be reviewed, and the manual's index.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ from tlsight.rulebook import load
 from tlsight.text import Edit, Lines, apply_edits
 
 SNAPSHOTS = Path(__file__).parent / "snapshots"
+MANUAL = Path(__file__).parent.parent / "rules" / "README.md"
+INDEX = "## Index\n"
 
 
 @dataclass(frozen=True)
@@ -169,6 +171,17 @@ def others(rule: str) -> str:
     return "\n".join(parts)
 
 
+def index() -> str:
+    """The last section of the manual: every rule, by aspect."""
+    lines = [INDEX, "| rule | what is wrong | severity | CWE |", "|---|---|---|---|"]
+    for rule in sorted(rulebook().properties.values(), key=lambda rule: (rule.aspect, rule.id)):
+        link = f"[{rule.id}]({rule.aspect}/{rule.id}.md)"
+        severity = rule.severity.value + ("" if rule.enabled else ", off by default")
+        cwe = ", ".join(map(str, rule.cwe))
+        lines.append(f"| {link} | {rule.title} | {severity} | {cwe} |")
+    return "\n".join(lines) + "\n"
+
+
 def annotated(data: bytes, finding: Finding) -> str:
     """The line of a finding with carets under it, as a page would have it."""
     lines = Lines.of(data)
@@ -205,7 +218,9 @@ def show(rules: list[str]) -> None:
 
 
 def write() -> None:
-    """Effect: renew the snapshots."""
+    """Effect: renew the snapshots and the index."""
+    manual = MANUAL.read_text().partition(INDEX)[0]
+    MANUAL.write_text(manual + index())
     SNAPSHOTS.mkdir(exist_ok=True)
     for rule in rulebook().properties:
         file, text = SNAPSHOTS / f"{rule}.txt", others(rule)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 
 from pages import (
+    INDEX,
+    MANUAL,
     SNAPSHOTS,
     Block,
     analyst,
@@ -12,6 +14,7 @@ from pages import (
     disagreement,
     fixes,
     found,
+    index,
     mended,
     others,
     own,
@@ -122,6 +125,11 @@ def test_properties_have_examples() -> None:
     """A property that binds to no library, such as one over string literals, has examples too."""
     for rule in rulebook().properties.values():
         assert {"bad", "good"} <= {example.kind for example in rule.examples}, rule.id
+
+
+def test_the_index_of_the_manual_is_that_of_the_pages() -> None:
+    """The list of rules at the end of `rules/README.md` is renewed with the snapshots."""
+    assert index() == "".join(MANUAL.read_text().partition(INDEX)[1:])
 
 
 def test_no_snapshot_is_left_over() -> None:
