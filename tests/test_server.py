@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
+from urllib.parse import urlparse
 
 import psutil
 import pytest
@@ -630,3 +631,71 @@ async def test_the_server_listens_on_a_port(tmp_path: Path, way: str) -> None:
     editor.exit(None)
     assert 0 == await asyncio.wait_for(server.wait(), PATIENCE)
     await editor.stop()
+
+
+REAL = [sys.executable, "-m", "tlsight.cli", "serve"]
+DEFECT = "QCryptographicHash::hash(data, QCryptographicHash::Sha1)"
+MENDED = "QCryptographicHash::hash(data, QCryptographicHash::Sha256)"
+
+
+def lone_file(above: str, statement: str = "") -> str:
+    return (
+        f"{above}#include <QCryptographicHash>\n\n"
+        "QByteArray fingerprint(const QByteArray &data)\n{\n"
+        f"    /*\U0001f512*/ return {statement};\n}}\n"
+    )
+
+
+@pytest_asyncio.fixture
+async def real(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Start]:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    editors: list[Editor] = []
+
+    async def begin(**kwargs: object) -> Editor:
+        editor = Editor()
+        editors.append(editor)
+        await editor.begin(REAL, **kwargs)
+        return editor
+
+    yield begin
+    for editor in editors:
+        await editor.end()
+
+
+@pytest.mark.parametrize(
+    ("encoding", "above"),
+    [("utf-8", ""), ("utf-16", ASTRAL), ("utf-32", FORM_FEED)],
+    ids=["plain", "astral", "form-feed"],
+)
+@pytest.mark.parametrize("killed", [False, True], ids=["alive", "killed"])
+async def test_a_weak_hash_is_typed_shown_mended_and_gone(
+    real: Start, tmp_path: Path, encoding: str, above: str, killed: bool
+) -> None:
+    """The main job, with the real analysis, and a worker that dies in the middle of it."""
+    (tmp_path / "lone").mkdir()
+    editor = await real(able=capabilities(encoding=encoding))
+    text = lone_file(above)
+    editor.open((tmp_path / "lone" / "main.cpp").as_uri(), text)
+    await editor.current()
+
+    editor.type(len(text.encode()) - len(";\n}\n"), DEFECT)
+    if killed:
+        for worker in workers(editor):
+            worker.kill()
+    shown = await editor.until(lambda shown: "weak-hash" in codes(shown))
+    if shown.version != editor.version:
+        shown = await editor.until(lambda shown: shown.version == editor.version)
+    (found,) = [item for item in shown.diagnostics if item.code == "weak-hash"]
+    assert "QCryptographicHash::Sha1" == editor.text(found.range)
+    assert found.code_description is not None
+    assert "# weak-hash" in Path(urlparse(found.code_description.href).path).read_text()
+
+    (action, *_) = await editor.actions(found.range, [found])
+    resolved = await editor.code_action_resolve_async(action)
+    (again, *_) = await editor.actions(found.range, [found])
+    assert again.is_preferred and resolved.edit is not None
+    editor.apply(resolved.edit)
+    await editor.until(lambda shown: shown.version == editor.version and not shown.diagnostics)
+
+    assert lone_file(above, MENDED) == editor.data.decode()
+    assert sorted(versions(editor), key=lambda version: version or 0) == versions(editor)
