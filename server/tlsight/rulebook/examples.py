@@ -47,7 +47,7 @@ def read_examples(
         if fence.words[:1] == () or fence.words[0] not in LANGUAGES:
             continue
         try:
-            example = _read(page, fence, rule, libraries, previous)
+            example = _read(page, fence, rule, libraries, previous, problems)
         except BadExample as error:
             problems.append(Problem(page.place(error.line), str(error)))
             previous = fence.words[1] if len(fence.words) > 1 else ""
@@ -58,8 +58,14 @@ def read_examples(
 
 
 def _read(
-    page: Page, fence: Fence, rule: str, libraries: Mapping[str, str], previous: str
+    page: Page,
+    fence: Fence,
+    rule: str,
+    libraries: Mapping[str, str],
+    previous: str,
+    problems: list[Problem],
 ) -> Example:
+    """An example. Wrong carets are reported and left out, so that the block can still be run."""
     language, *words = fence.words
     above = fence.line - 1
     if not words or words[0] not in KINDS:
@@ -70,11 +76,13 @@ def _read(
     if fence.heading not in libraries:
         titles = ", ".join(f"'{title}'" for title in sorted(libraries))
         raise BadExample(above, f"'{fence.heading}' is the title of no library page: {titles}")
-    text, expectations = _read_carets(fence, rule)
-    if kind == "bad" and not expectations:
-        raise BadExample(above, "a 'bad' block says by carets what is wrong with it")
+    text, expectations, wrong = _read_carets(fence, rule)
+    if kind == "bad" and not expectations and not wrong:
+        wrong = [BadExample(above, "a 'bad' block says by carets what is wrong with it")]
     if kind != "bad" and any(item.mark != "spurious" for item in expectations):
-        raise BadExample(above, f"a '{kind}' block has no findings but those marked 'spurious:'")
+        message = f"a '{kind}' block has no findings but those marked 'spurious:'"
+        wrong.append(BadExample(above, message))
+    problems += (Problem(page.place(error.line), str(error)) for error in wrong)
     return Example(
         kind=kind,
         language=language,
@@ -97,28 +105,31 @@ def _option(word: str, kind: str, fence: Fence) -> str:
     return f"{word}:{fence.after}"
 
 
-def _read_carets(fence: Fence, rule: str) -> tuple[str, tuple[Expectation, ...]]:
+def _read_carets(fence: Fence, rule: str) -> tuple[str, tuple[Expectation, ...], list[BadExample]]:
     kept: list[str] = []
-    found: list[tuple[int, re.Match[str]]] = []
-    places: list[int] = []
-    for number, line in enumerate(fence.text.split("\n")):
+    found: list[tuple[int, int, re.Match[str]]] = []
+    wrong: list[BadExample] = []
+    for number, line in enumerate(fence.text.split("\n"), start=fence.line):
         carets = _CARETS.match(line)
         if carets is None:
             kept.append(line)
-            continue
-        if not kept:
-            raise BadExample(fence.line + number, "carets stand under a line of code")
-        found.append((len(kept) - 1, carets))
-        places.append(fence.line + number)
+        elif kept:
+            found.append((number, len(kept) - 1, carets))
+        else:
+            wrong.append(BadExample(number, "carets stand under a line of code"))
     text = "\n".join(kept)
     starts = [0]
     for line in kept:
         starts.append(starts[-1] + len(line) + 1)
-    expectations = tuple(
-        _expectation(text, kept[index], starts[index], carets, place, rule)
-        for (index, carets), place in zip(found, places, strict=True)
-    )
-    return text, expectations
+    expectations: list[Expectation] = []
+    for number, index, carets in found:
+        try:
+            expectations.append(
+                _expectation(text, kept[index], starts[index], carets, number, rule)
+            )
+        except BadExample as error:
+            wrong.append(error)
+    return text, tuple(expectations), wrong
 
 
 def _expectation(
