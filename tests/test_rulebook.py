@@ -644,7 +644,7 @@ def test_several_caret_lines_under_one_line() -> None:
     assert [(2, 6), (4, 5), (10, 14)] == [(e.start, e.end) for e in example.expectations]
 
 
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=60)
 @given(
     page=st.sampled_from(["libraries/toy.md", "practice/old-toy.md", "policies/rfc9325.md"]),
     start=st.integers(0, 2000),
