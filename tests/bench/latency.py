@@ -78,7 +78,7 @@ def main() -> int:
             Path(logs) / "clangd.log",
         )
         tlsight = measure(
-            [sys.executable, "-m", "tlsight", "serve"],
+            [sys.executable, "-m", "tlsight.cli", "serve"],
             folder,
             path,
             edits,

@@ -25,6 +25,7 @@ from tlsight.clang import language_of
 from tlsight.config import Config
 from tlsight.finding import Finding, Report
 from tlsight.ir import Function
+from tlsight.rule import Rulebook
 from tlsight.rulebook import load
 from tlsight.syntax import Hints, parse, read
 from tlsight.text import Lines, Span
@@ -111,7 +112,13 @@ def analyst(package: str | None, root: Path | None = None) -> Iterator[Analyst]:
     build = str(database(corpus(), package).parent) if package else ""
     folder = root or (source(package) if package else None)
     with tempfile.TemporaryDirectory(prefix="tlsight-cache-") as cache:
-        yield Analyst(load(), Config(build=build), folder, Path(cache))
+        yield Analyst(rulebook(), Config(build=build), folder, Path(cache))
+
+
+@functools.cache
+def rulebook() -> Rulebook:
+    """Effect: read the pages."""
+    return load()
 
 
 @functools.cache
