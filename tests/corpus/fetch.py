@@ -92,7 +92,7 @@ def _enable_sources() -> None:
 def _with_source(file: Path, text: str) -> Iterator[str]:
     if file.suffix == ".sources":
         for stanza in re.split(r"\n\s*\n", text.strip()):
-            if re.search(rf"(?m)^Suites:.*\b{SUITE}\b", stanza):
+            if re.search(rf"(?m)^Suites:(.*\s)?{SUITE}\b", stanza):
                 yield re.sub(r"(?m)^Types:.*$", "Types: deb-src", stanza)
         return
     for line in re.findall(rf"(?m)^deb\s.*\s{SUITE}\S*\s.*$", text):

@@ -1,12 +1,17 @@
 """The corpus as the tests see it: files, reports, and findings named so that they can be triaged.
 
-Analysing a package takes minutes, so each is analysed once in a process.
+Analysing a package takes minutes, so its reports are kept beside the corpus for as long as neither
+tlsight nor its pages change.
 """
 
 from __future__ import annotations
 
 import functools
+import hashlib
+import importlib.metadata
 import json
+import os
+import pickle
 import re
 import shutil
 import sys
@@ -123,16 +128,41 @@ def rulebook() -> Rulebook:
 
 @functools.cache
 def analysed(package: str) -> tuple[Analysed, ...]:
-    """Effect: analyse every file of a package."""
+    """Effect: analyse every file of a package, once for each state of tlsight and its pages."""
     folder = source(package).resolve()
-    results = []
+    kept = corpus() / "reports" / f"{package}-{_state_of_tlsight()}.pickle"
+    if kept.exists():
+        reports: list[Report] = pickle.loads(kept.read_bytes())
+    else:
+        reports = list(_reports(package))
+        kept.parent.mkdir(exist_ok=True)
+        for old in kept.parent.glob(f"{package}-*"):
+            old.unlink(missing_ok=True)
+        whole = kept.with_suffix(f".{os.getpid()}")
+        whole.write_bytes(pickle.dumps(reports))
+        whole.replace(kept)
+    return tuple(
+        Analysed(path, str(path.relative_to(folder)), path.read_bytes(), report)
+        for path, report in zip(files(package), reports, strict=True)
+    )
+
+
+def _reports(package: str) -> Iterator[Report]:
     with analyst(package) as one:
         for path in files(package):
-            data = path.read_bytes()
-            report = one.final(path, data)
+            yield one.final(path, path.read_bytes())
             one.close(path)
-            results.append(Analysed(path, str(path.relative_to(folder)), data, report))
-    return tuple(results)
+
+
+def _state_of_tlsight() -> str:
+    """A digest of the program, its pages and the library that it reads with."""
+    root = Path(__file__).parents[2]
+    digest = hashlib.sha256(importlib.metadata.version("libclang").encode())
+    for folder, pattern in (("server", "*.py"), ("rules", "*.md")):
+        for path in sorted((root / folder).rglob(pattern)):
+            digest.update(str(path.relative_to(root)).encode())
+            digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]
 
 
 def triaged(package: str) -> tuple[Entry, ...]:
