@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from importlib import resources
 from pathlib import Path
 
 from platformdirs import user_cache_path
 
 from tlsight.cli.status import UsageError
 from tlsight.config import PROJECT_FILE, Config, project, unknown_rules
-from tlsight.rule import Rulebook
+from tlsight.rule import Problem, Rulebook
 from tlsight.rulebook import load
 from tlsight.worker.protocol import Settings
 
@@ -56,7 +57,7 @@ def load_project(
     if build is not None:
         config = replace(config, build=str(_build_folder(build)))
     rulebook = load(config.policy, [Path(folder) for folder in config.rules])
-    problems = [str(problem) for problem in rulebook.problems if not problem.warning]
+    problems = [str(item) for item in rulebook.problems if not (item.warning or _is_ours(item))]
     problems += map(str, unknown_rules(config, rulebook.properties, str(file)))
     if problems:
         raise UsageError(*problems)
@@ -74,6 +75,11 @@ def _read(file: Path) -> Config:
     folders = tuple(str(file.parent / folder) for folder in config.rules)
     build = str(_build_folder(file.parent / config.build)) if config.build else ""
     return replace(config, rules=folders, build=build)
+
+
+def _is_ours(problem: Problem) -> bool:
+    """Whether a problem is one of tlsight's own pages, which nobody who runs it can mend."""
+    return problem.place.startswith(str(resources.files("tlsight.rules")))
 
 
 def _build_folder(path: Path) -> Path:
