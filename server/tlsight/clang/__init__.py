@@ -1,10 +1,17 @@
-"""The reader that says what code means: compile commands, libclang, and facts.
+"""What clang knows about a text, as facts by byte offset; the sole user of libclang.
 
-Nothing above this package knows libclang, and nothing in it knows the intermediate form.
+A missing fact is unknown, never absence. Structure is not this layer's: syntax reads it.
 """
 
 from tlsight.clang.flags import Command, find_command, language_of
 from tlsight.clang.index import HeaderIndex
 from tlsight.clang.parse import ClangFailed, Session
 
-__all__ = ["ClangFailed", "Command", "HeaderIndex", "Session", "find_command", "language_of"]
+__all__ = [
+    "ClangFailed",
+    "Command",
+    "HeaderIndex",
+    "Session",
+    "find_command",
+    "language_of",
+]

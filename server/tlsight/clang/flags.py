@@ -1,156 +1,71 @@
-"""With which arguments a file is read: from a compile database, a neighbour, or a default.
+"""How a file is compiled, as far as its meaning depends on it, found where clangd finds it.
 
-Found as clangd finds it. Nothing in a database is executed or loaded, and nothing is written for
-it: what would do so is removed, and said. Only options that bear on the meaning of a text remain.
+A compile database is written by whoever wrote the folder, so it is data and never a command: only
+flags that are known to shape the meaning of the text are kept, everything else is left out, with a
+reason where somebody should know. Nothing named in it is run or loaded, no response file outside
+the folder is read, and no flag that writes a file survives.
+This module knows no library; the usual include folders are given to it.
 """
 
 from __future__ import annotations
 
 import functools
+import glob
+import itertools
 import json
+import os
 import re
 import shlex
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 DATABASE = "compile_commands.json"
-FLAGS_FILE = "compile_flags.txt"
+FLAGS = "compile_flags.txt"
 
-_C = frozenset({".c"})
-_HEADERS = frozenset({".h", ".hh", ".hpp", ".hxx", ".h++", ".inc", ".ipp", ".tcc"})
-_CPP_WORDS = re.compile(
-    rb"^\s*(?:class\s+\w|namespace\b|template\s*<|using\s+\w|#\s*include\s*<(?:Q\w+|[a-z_]+)>)"
-    rb"|\b(?:public|private|protected|signals|slots)\s*:|::\w|\bnullptr\b|\bvirtual\b",
+_LARGEST_DATABASE = 512 << 20
+_LARGEST_RESPONSE = 1 << 20
+_LARGEST_SOURCE = 2 << 20
+_DEEPEST_RESPONSE = 8
+_MOST_ARGUMENTS = 50_000
+_MOST_SOURCES = 400
+_MOST_PROBLEMS = 10
+
+_C_SUFFIXES = frozenset((".c",))
+_HEADER_SUFFIXES = frozenset(
+    (".h", ".hh", ".hpp", ".hxx", ".h++", ".inc", ".inl", ".ipp", ".tcc", "")
+)
+_CPP_TEXT = re.compile(
+    rb"^[ \t]*(?:class\s+\w|template\s*<|namespace\b|using\s+\w|(?:public|private|protected)\s*:"
+    rb"|#\s*include\s*<[a-z_]+>|#\s*include\s*<[A-Z]\w*(?:/\w+)?>)"
+    rb"|\b(?:constexpr|nullptr|virtual|decltype|static_cast|noexcept)\b|\w::\w|\w&&?\s+\w+[,)]",
     re.MULTILINE,
 )
-_DEFAULT = {"c": ("-xc", "-std=gnu17"), "cpp": ("-xc++", "-std=gnu++17")}
-_RESPONSE_DEPTH = 4
-_LARGEST_FILE = 64_000_000
-
-# Options with a value that are kept; the value stands beside or after.
-_KEPT = (
-    "-I",
-    "-D",
-    "-U",
-    "-isystem",
-    "-iquote",
-    "-idirafter",
-    "-include",
-    "-imacros",
-    "-isysroot",
-    "--sysroot",
-    "-F",
-    "-iframework",
-    "-iprefix",
-    "-iwithprefix",
-    "-iwithprefixbefore",
-    "-target",
-    "-std",
-    "-x",
-    "-cxx-isystem",
-    "-stdlib++-isystem",
-)
-_JOINED_KEPT = re.compile(
-    r"-(?:std=|f(?:no-)?(?:char8_t|signed-char|unsigned-char|short-enums|ms-extensions|"
-    r"ms-compatibility|exceptions|rtti|PIC|pic|pie|PIE|blocks|openmp|coroutines|gnu89-inline|"
-    r"wrapv|strict-enums|declspec|freestanding|hosted|builtin|short-wchar|sized-deallocation)$|"
-    r"m(?:32|64|x32|arch=|cpu=|tune=|sse|avx|aes|pclmul|thumb|fpu=|float-abi=)|nostdinc(?:\+\+)?$|"
-    r"stdlib=|ansi$|pthread$|undef$|trigraphs$|fms-compatibility-version=|target=|O[0-3sz]?$|"
-    r"-target=|-sysroot=|-driver-mode=)"
-)
-_TARGETS = re.compile(r"--target=|-target$")
-_DANGEROUS = {
-    "-load": "would load code",
-    "-plugin": "would load code",
-    "-add-plugin": "would load code",
-    "-fplugin": "would load code",
-    "-fpass-plugin": "would load code",
-    "-fmodule-file": "would load a compiled module",
-    "-fprebuilt-module-path": "would load a compiled module",
-    "-fmodules-cache-path": "would write files",
-    "-include-pch": "would load a compiled header",
-    "-ivfsoverlay": "would read files by a map of its own",
-    "-specs": "would read options of its own",
-    "-wrapper": "would run a program",
-    "-B": "would run programs from a folder of its own",
-    "-save-temps": "would write files",
-    "-emit": "would write files",
-    "-o": "",
-    "-MF": "",
-    "-MT": "",
-    "-MQ": "",
-    "-MJ": "would write files",
-    "--serialize-diagnostics": "would write files",
-    "-dependency-file": "would write files",
-    "-ftime-trace": "would write files",
-    "-fdebug-prefix-map": "",
-}
-_WITH_VALUE = frozenset(
-    {
-        "-o",
-        "-MF",
-        "-MT",
-        "-MQ",
-        "-MJ",
-        "-include-pch",
-        "-ivfsoverlay",
-        "--serialize-diagnostics",
-        "-dependency-file",
-        "-B",
-        "-wrapper",
-        "-load",
-        "-plugin",
-        "-add-plugin",
-        "-arch",
-        "-L",
-        "-l",
-        "-T",
-        "-z",
-        "-u",
-        "-Xlinker",
-        "-Xassembler",
-        "-Xpreprocessor",
-        "--param",
-        "-mllvm",
-        "-dumpbase",
-        "-aux-info",
-    }
+_CPP20_TEXT = re.compile(
+    rb"\b(?:co_(?:await|return|yield)|consteval|constinit|concept|requires)\b|<=>"
+    rb"|#\s*include\s*<(?:bit|compare|concepts|coroutine|format|numbers|ranges|source_location|span"
+    rb"|stop_token|barrier|latch|semaphore)>|\bstd::span\b"
 )
 
 
 @dataclass(frozen=True)
 class Command:
-    """How to read a file. `origin`: database, flags, borrowed, or default.
-
-    `problems` says what was left out of what was found, and why.
-    """
+    """The flags for one file. `arguments` name neither a compiler nor the file itself."""
 
     arguments: tuple[str, ...]
     directory: str
     origin: str
+    """database, flags, borrowed or default."""
     language: str
+    """c or cpp."""
     problems: tuple[str, ...] = ()
-    entry: str = ""
-    """The file whose entry was used, or where the flags came from."""
-
-
-@dataclass(frozen=True)
-class _Entry:
-    file: Path
-    directory: Path
-    arguments: tuple[str, ...]
-
-
-def language_of(path: Path, data: bytes = b"") -> str:
-    """`c` or `cpp`, by the file's suffix and, for a header, by what it says."""
-    suffix = path.suffix
-    if suffix in _C:
-        return "c"
-    if suffix == ".h":
-        return "cpp" if _CPP_WORDS.search(data) else "c"
-    return "cpp"
+    """What is wrong with the place the flags come from, and what was refused and why."""
+    dropped: tuple[str, ...] = ()
+    """Flags without a bearing on the meaning of the text: warnings, code generation, outputs."""
+    source: str = ""
+    """The file that the flags come from; '' for the default."""
 
 
 def find_command(
@@ -161,361 +76,778 @@ def find_command(
     data: bytes,
     include_folders: Sequence[str] = (),
 ) -> Command:
-    """The command by which a file is read. Effect: reads databases, which are kept by their time.
+    """Effect: find how `path` is compiled, in the manner of clangd; it never fails.
 
-    `build` is a folder with a database that comes first; `root` bounds response files;
-    `include_folders` are added, where they exist, if no command was written for the file.
+    A database is looked for in `build`, else in each folder upwards (to `root`) and its `build*`
+    children; then `compile_flags.txt`. A file that a database does not list borrows the flags of
+    the nearest entry, a header those of a source that includes it. `include_folders` (globs) are
+    searched last, where they exist.
     """
-    language = language_of(path, data)
+    path = path.absolute()
     problems: list[str] = []
-    database = _database(path, build, root, problems)
-    if database is not None:
-        entry, origin = _entry_for(path, data, _entries(database, problems))
-        if entry is not None:
-            if origin == "database" or language_of(path) == "cpp" or path.suffix == ".h":
-                language = _entry_language(entry, path, data, origin)
-            arguments = _sanitised(entry, root or database.parent, problems)
-            if origin == "borrowed":
-                arguments = _without_language(arguments, language)
-            return Command(
-                (*_language_flags(arguments, language), *arguments),
-                str(entry.directory),
-                origin,
-                language,
-                tuple(dict.fromkeys(problems)),
-                str(entry.file),
-            )
-    flags = _upwards(path, FLAGS_FILE)
-    if flags is not None:
-        words = tuple(line.strip() for line in _text(flags).splitlines() if line.strip())
-        entry = _Entry(path, flags.parent, words)
-        arguments = _sanitised(entry, root or flags.parent, problems)
-        return Command(
-            (*_language_flags(arguments, language), *arguments),
-            str(flags.parent),
-            "flags",
-            language,
-            tuple(dict.fromkeys(problems)),
-            str(flags),
-        )
-    folders = [f"-isystem{folder}" for folder in _existing(include_folders)]
-    pic = ("-fPIC",) if language == "cpp" else ()
-    return Command(
-        (*_DEFAULT[language], *pic, *folders),
-        str(path.parent),
-        "default",
-        language,
-        tuple(dict.fromkeys(problems)),
+    found = _database_of(path, build, root, problems)
+    if found is None:
+        return _default(path, data, include_folders, problems)
+    if found.name == FLAGS:
+        return _from_flags(found, path, root, data, include_folders, problems)
+    database = _load(found, problems)
+    entry = database.entry(path)
+    origin = "database"
+    if entry is None:
+        entry, origin = _nearest(database, path, data), "borrowed"
+    if entry is None:
+        return _default(path, data, include_folders, problems)
+    arguments = _arguments(entry, problems)
+    if not arguments:
+        return _default(path, data, include_folders, problems)
+    trusted = tuple(folder for folder in (root or found.parent, build) if folder is not None)
+    language = language_of(path, data) if origin == "database" else None
+    return _command(
+        arguments,
+        directory=entry.directory,
+        origin=origin,
+        language=language or _borrowed_language(entry, path, data),
+        inside=trusted,
+        include_folders=include_folders,
+        problems=problems,
+        source=str(found),
     )
 
 
-def _existing(folders: Iterable[str]) -> Iterator[str]:
-    for pattern in folders:
-        if any(char in pattern for char in "*?["):
-            base = Path(pattern).anchor or "/"
-            try:
-                found = sorted(Path(base).glob(str(Path(pattern).relative_to(base))))
-            except (OSError, ValueError):
-                continue
-            yield from (str(item) for item in found if item.is_dir())
-        elif Path(pattern).is_dir():
-            yield pattern
+def language_of(path: Path, data: bytes = b"") -> str:
+    """`c` or `cpp`, by the file's suffix; a header's text tells."""
+    suffix = path.suffix.lower() if path.suffix != ".C" else ".cpp"
+    if suffix in _C_SUFFIXES:
+        return "c"
+    if suffix == ".h":
+        return "cpp" if _CPP_TEXT.search(_without_comments(data)) else "c"
+    return "cpp"
 
 
-def _database(
+def _without_comments(data: bytes) -> bytes:
+    return re.sub(rb"/\*.*?\*/|//[^\n]*|\"(?:\\.|[^\"\\\n])*\"", b" ", data, flags=re.DOTALL)
+
+
+# Where flags come from
+
+
+class Entry(NamedTuple):
+    """One entry of a compile database, as it stands there."""
+
+    directory: str
+    file: str
+    arguments: tuple[str, ...] | None
+    command: str | None
+
+    @property
+    def path(self) -> str:
+        """The absolute path of the source."""
+        return _key(os.path.join(self.directory, self.file))  # noqa: PTH118 - may be foreign
+
+    @property
+    def name(self) -> str:
+        """The file name, by the rules of either system."""
+        return re.split(r"[\\/]", self.file)[-1]
+
+
+@dataclass(frozen=True)
+class _Database:
+    entries: tuple[Entry, ...]
+    problems: tuple[str, ...]
+    by_path: dict[str, Entry] = field(default_factory=dict, compare=False)
+
+    def entry(self, path: Path) -> Entry | None:
+        """Effect: the entry of a file, through symbolic links if need be."""
+        found = self.by_path.get(_key(str(path)))
+        if found is not None:
+            return found
+        real = os.path.realpath(path)
+        for entry in self.entries:
+            if entry.name == path.name and os.path.realpath(entry.path) == real:
+                return entry
+        return None
+
+
+def _key(path: str) -> str:
+    return os.path.normcase(os.path.normpath(path))
+
+
+def _database_of(
     path: Path, build: Path | None, root: Path | None, problems: list[str]
 ) -> Path | None:
+    """Effect: the nearest database or file of flags."""
     if build is not None:
-        folder = build if build.is_absolute() or root is None else root / build
-        found = folder if folder.name == DATABASE else folder / DATABASE
-        if found.is_file():
-            return found
-        problems.append(f"there is no {DATABASE} in {folder}")
-    for folder in path.parents:
-        if (folder / DATABASE).is_file():
-            return folder / DATABASE
-        try:
-            builds = sorted(item for item in folder.glob("build*") if item.is_dir())
-        except OSError:
-            builds = []
-        for item in builds:
-            if (item / DATABASE).is_file():
-                return item / DATABASE
+        given = build if build.name in (DATABASE, FLAGS) else build / DATABASE
+        if given.is_file():
+            return given.absolute()
+        problems.append(f"there is no {DATABASE} in {build}")
+    for folder in _upwards(path, root):
+        for candidate in (folder / DATABASE, *_build_folders(folder), folder / FLAGS):
+            if candidate.is_file():
+                return candidate
     return None
 
 
-def _upwards(path: Path, name: str) -> Path | None:
-    return next((folder / name for folder in path.parents if (folder / name).is_file()), None)
+def _upwards(path: Path, root: Path | None) -> Iterator[Path]:
+    last = root.absolute() if root is not None else None
+    for folder in path.parents:
+        yield folder
+        if folder == last:
+            return
 
 
-def _text(path: Path) -> str:
+def _build_folders(folder: Path) -> list[Path]:
+    """Effect: the databases in the `build*` children of a folder."""
     try:
-        return path.read_text(errors="replace") if path.stat().st_size < _LARGEST_FILE else ""
+        children = sorted(
+            item.path
+            for item in os.scandir(folder)
+            if item.name.startswith("build") and item.is_dir()
+        )
     except OSError:
-        return ""
+        return []
+    return [Path(child, DATABASE) for child in children]
 
 
-def _entries(database: Path, problems: list[str]) -> tuple[_Entry, ...]:
+def _load(path: Path, problems: list[str]) -> _Database:
+    """Effect: read a database, once for each state of the file."""
     try:
-        stat = database.stat()
-    except OSError:
-        return ()
-    entries, wrong = _loaded(database, stat.st_mtime_ns, stat.st_size)
-    problems += wrong
-    return entries
+        state = path.stat()
+        database = _parsed(str(path), state.st_mtime_ns, state.st_size)
+    except OSError as error:
+        problems.append(f"{path}: cannot be read: {error.strerror}")
+        return _Database((), ())
+    problems.extend(database.problems)
+    return database
 
 
-@functools.lru_cache(maxsize=16)
-def _loaded(database: Path, _time: int, _size: int) -> tuple[tuple[_Entry, ...], tuple[str, ...]]:
+@functools.lru_cache(maxsize=8)
+def _parsed(name: str, _: int, size: int) -> _Database:
+    """Effect: read and check a database; every entry that is no entry is a problem."""
+    if size > _LARGEST_DATABASE:
+        return _Database((), (f"{name}: too large to be read ({size} bytes)",))
     try:
-        values = json.loads(_text(database))
+        content = json.loads(Path(name).read_bytes().decode("utf-8-sig"))
     except (ValueError, RecursionError) as error:
-        return (), (f"{database} is not JSON: {error}",)
-    if not isinstance(values, list):
-        return (), (f"{database} is not a list of commands",)
-    entries = []
-    wrong = 0
-    for value in values:
-        entry = _entry(value, database.parent)
-        if entry is None:
-            wrong += 1
+        return _Database((), (f"{name}: is not JSON: {error}",))
+    if not isinstance(content, list):
+        return _Database((), (f"{name}: must be a list of entries",))
+    entries: list[Entry] = []
+    problems: list[str] = []
+    for number, item in enumerate(content, 1):
+        entry = _entry(item, str(Path(name).parent))
+        if isinstance(entry, str):
+            problems.append(f"{name}: entry {number}: {entry}")
         else:
             entries.append(entry)
-    problems = (f"{database} has {wrong} entries that are no commands",) if wrong else ()
-    return tuple(entries), problems
-
-
-def _entry(value: Any, folder: Path) -> _Entry | None:
-    if not isinstance(value, Mapping):
-        return None
-    file, directory = value.get("file"), value.get("directory", "")
-    if not isinstance(file, str) or not isinstance(directory, str) or not file:
-        return None
-    words = value.get("arguments")
-    if not isinstance(words, list):
-        command = value.get("command")
-        if not isinstance(command, str):
-            return None
-        words = _split(command)
-    if not words or not all(isinstance(word, str) for word in words):
-        return None
-    where = Path(folder, directory)
-    return _Entry(_normal(where / file), where, tuple(words))
-
-
-def _split(command: str) -> list[str]:
-    windows = re.match(r'\s*"?[A-Za-z]:\\', command) is not None
-    try:
-        words = shlex.split(command, posix=not windows)
-    except ValueError:
-        return []
-    return [word.strip('"') for word in words] if windows else words
-
-
-def _normal(path: Path) -> Path:
-    try:
-        return path.resolve()
-    except (OSError, RuntimeError):
-        return path
-
-
-def _entry_for(path: Path, data: bytes, entries: tuple[_Entry, ...]) -> tuple[_Entry | None, str]:
-    here = _normal(path)
+    by_path: dict[str, Entry] = {}
     for entry in entries:
-        if entry.file == here:
-            return entry, "database"
-    if not entries:
-        return None, ""
-    if path.suffix in _HEADERS:
-        for entry in _near(here, entries)[:200]:
-            if _includes(entry.file, here.name):
-                return entry, "borrowed"
-    language = language_of(path, data)
-    near = _near(here, entries)
-    same = [entry for entry in near if language_of(entry.file) == language]
-    return (same or near)[0], "borrowed"
+        by_path.setdefault(entry.path, entry)
+    return _Database(tuple(entries), _bounded(problems), by_path)
 
 
-def _near(path: Path, entries: tuple[_Entry, ...]) -> list[_Entry]:
-    """Entries by how much of their path they share, then by likeness of the name."""
-    parts = path.parts
-
-    def distance(entry: _Entry) -> tuple[int, bool, str]:
-        shared = 0
-        for mine, other in zip(parts, entry.file.parts, strict=False):
-            if mine != other:
-                break
-            shared += 1
-        return -shared, entry.file.stem != path.stem, str(entry.file)
-
-    return sorted(entries, key=distance)
+def _bounded(problems: Sequence[str]) -> tuple[str, ...]:
+    more = len(problems) - _MOST_PROBLEMS
+    kept = tuple(problems[:_MOST_PROBLEMS])
+    return (*kept, f"and {more} more of the kind") if more > 0 else kept
 
 
-@functools.lru_cache(maxsize=4096)
-def _includes(source: Path, name: str) -> bool:
+def _entry(item: Any, base: str) -> Entry | str:
+    """An entry, or what is wrong with it."""
+    if not isinstance(item, dict):
+        return "must be a table"
+    file, directory = item.get("file"), item.get("directory", base)
+    if not isinstance(file, str) or not file or "\0" in file:
+        return "has no 'file'"
+    if not isinstance(directory, str) or "\0" in directory:
+        return "'directory' must be a string"
+    if not _windows_path(directory):
+        directory = os.path.join(base, directory)  # noqa: PTH118
+    arguments, command = item.get("arguments"), item.get("command")
+    if arguments is not None:
+        if not isinstance(arguments, list) or not all(isinstance(each, str) for each in arguments):
+            return "'arguments' must be a list of strings"
+        return Entry(directory, file, tuple(arguments), None)
+    if not isinstance(command, str):
+        return "has neither 'arguments' nor 'command'"
+    return Entry(directory, file, None, command)
+
+
+def _windows_path(path: str) -> bool:
+    return re.match(r"[A-Za-z]:[\\/]|\\\\", path) is not None
+
+
+def _arguments(entry: Entry, problems: list[str]) -> list[str]:
+    if entry.arguments is not None:
+        return list(entry.arguments)
+    command = entry.command or ""
+    if _windows_path(entry.directory) or _windows_path(command.lstrip('" ')):
+        return _split_windows(command)
     try:
-        with source.open("rb") as file:
-            head = file.read(65_536)
-    except OSError:
+        return shlex.split(command)
+    except ValueError as error:
+        problems.append(f"the command of {entry.file} cannot be split: {error}")
+        return command.split()
+
+
+def _split_windows(command: str) -> list[str]:
+    """Split a command line by the rules of Microsoft's C runtime."""
+    arguments: list[str] = []
+    for match in re.finditer(r'(?:[^\s"\\]|\\+"|\\+|"(?:[^"\\]|\\+"|\\+)*(?:"|$))+', command):
+        word = match[0]
+        pieces: list[str] = []
+        for part in re.finditer(r'(\\+)"|(\\+)|"|[^"\\]+', word):
+            if part[1]:
+                pieces.append("\\" * (len(part[1]) // 2) + ('"' if len(part[1]) % 2 else ""))
+            elif part[0] != '"':
+                pieces.append(part[0])
+        arguments.append("".join(pieces))
+    return arguments
+
+
+# Borrowing
+
+
+def _nearest(database: _Database, path: Path, data: bytes) -> Entry | None:
+    """Effect: the entry whose flags fit a file best that is not in the database."""
+    if not database.entries:
+        return None
+    ranked = sorted(database.entries, key=lambda entry: _distance(entry, path, data))
+    if path.suffix.lower() in _HEADER_SUFFIXES and path.suffix != ".C":
+        for entry in ranked[:_MOST_SOURCES]:
+            if _includes(entry.path, path.name):
+                return entry
+    return ranked[0]
+
+
+def _distance(entry: Entry, path: Path, data: bytes) -> tuple[int, int, int, str]:
+    """How far the source of an entry is from a file: another stem, language, folder."""
+    theirs = re.split(r"[\\/]", entry.path)
+    ours = list(path.parts)
+    if os.sep == "/":
+        ours[0] = ""
+    common = sum(1 for _ in itertools.takewhile(_same, zip(theirs[:-1], ours[:-1], strict=False)))
+    apart = len(theirs) + len(ours) - 2 - 2 * common
+    same_stem = theirs[-1].partition(".")[0].lower() == path.name.partition(".")[0].lower()
+    other_language = path.suffix.lower() not in _HEADER_SUFFIXES and (
+        language_of(Path(theirs[-1])) != language_of(path, data)
+    )
+    return (int(other_language), int(not same_stem), apart, entry.path)
+
+
+def _same(pair: tuple[str, str]) -> bool:
+    return pair[0] == pair[1]
+
+
+def _includes(source: str, name: str) -> bool:
+    """Effect: whether a source has an `#include` of a header with this name."""
+    try:
+        with Path(source).open("rb") as stream:
+            text = stream.read(_LARGEST_SOURCE)
+    except (OSError, ValueError):
         return False
-    pattern = rb'#\s*include\s*["<](?:[^">]*/)?' + re.escape(name.encode()) + rb'[">]'
-    return re.search(pattern, head) is not None
+    pattern = (
+        rb'^[ \t]*#[ \t]*include[ \t]*[<"](?:[^>"\n]*/)?' + re.escape(name.encode()) + rb'[">]'
+    )
+    return re.search(pattern, text, re.MULTILINE) is not None
 
 
-def _entry_language(entry: _Entry, path: Path, data: bytes, origin: str) -> str:
-    own = language_of(path, data)
-    if origin == "borrowed" and path.suffix == ".h":
-        return language_of(entry.file)
-    for word, following in zip(entry.arguments, (*entry.arguments[1:], ""), strict=True):
-        value = following if word == "-x" else word[2:] if word.startswith("-x") else ""
-        if value:
-            return "c" if value in ("c", "c-header") else "cpp"
-    driver = Path(entry.arguments[0].replace("\\", "/")).name
-    return "cpp" if own == "c" and re.search(r"(?:\+\+|c\+\+|g\+\+)", driver) else own
+def _borrowed_language(entry: Entry, path: Path, data: bytes) -> str:
+    if path.suffix.lower() in _HEADER_SUFFIXES:
+        theirs = language_of(Path(entry.name))
+        return "cpp" if theirs == "cpp" or path.suffix != ".h" else language_of(path, data)
+    return language_of(path, data)
 
 
-def _language_flags(arguments: Sequence[str], language: str) -> tuple[str, ...]:
-    kind = "-xc" if language == "c" else "-xc++"
-    stated = any(word.startswith(("-std=", "-x")) for word in arguments)
-    if any(word.startswith("-x") for word in arguments):
-        return ()
-    return (kind,) if stated else (kind, _DEFAULT[language][1])
+# From flags to a command
 
 
-def _without_language(arguments: Sequence[str], language: str) -> tuple[str, ...]:
-    """The arguments of another file without what only fits its language."""
-    found = []
-    for word in arguments:
-        if word.startswith("-x"):
-            continue
-        if word.startswith("-std=") and ("++" in word) != (language == "cpp"):
-            continue
-        found.append(word)
-    return tuple(found)
+def _default(
+    path: Path, data: bytes, include_folders: Sequence[str], problems: list[str]
+) -> Command:
+    language = language_of(path, data)
+    standard = "-std=gnu17" if language == "c" else "-std=gnu++17"
+    if language == "cpp" and _CPP20_TEXT.search(_without_comments(data)):
+        standard = "-std=gnu++20"  # not always: it takes half as long again to read
+    return Command(
+        (standard, "-fPIC", *_last_folders(include_folders)),
+        str(path.parent),
+        "default",
+        language,
+        tuple(problems),
+    )
 
 
-def _sanitised(entry: _Entry, root: Path, problems: list[str]) -> tuple[str, ...]:
-    words = list(_expanded(entry.arguments, entry.directory, root, problems, 0))
-    driver = Path(words[0].replace("\\", "/")).name.lower() if words else ""
-    if words and not words[0].startswith(("-", "/I", "/D")):
-        words = words[1:]
-        while (
-            words
-            and not words[0].startswith(("-", "/", "@"))
-            and re.fullmatch(
-                r"(?:.*[/\\])?(?:\w+-)*(?:cc|gcc|g\+\+|c\+\+|clang|clang\+\+|cl)(?:-[\d.]+)?(?:\.exe)?",
-                words[0],
-            )
-        ):
-            words = words[1:]  # a launcher such as ccache stood first
-    if "--driver-mode=cl" in words or re.fullmatch(r"(?:clang-)?cl(?:\.exe)?", driver):
-        words = _from_cl(words)
-    return tuple(_kept(words, entry, problems))
+def _from_flags(
+    found: Path,
+    path: Path,
+    root: Path | None,
+    data: bytes,
+    include_folders: Sequence[str],
+    problems: list[str],
+) -> Command:
+    """Effect: read a `compile_flags.txt`: one flag a line."""
+    try:
+        text = found.read_bytes()[:_LARGEST_RESPONSE].decode(errors="replace")
+    except OSError as error:
+        problems.append(f"{found}: cannot be read: {error.strerror}")
+        return _default(path, data, include_folders, problems)
+    arguments = [line.strip() for line in text.splitlines() if line.strip()]
+    return _command(
+        ["clang", *arguments],
+        directory=str(found.parent),
+        origin="flags",
+        language=language_of(path, data),
+        inside=(root or found.parent,),
+        include_folders=include_folders,
+        problems=problems,
+        source=str(found),
+    )
+
+
+def _last_folders(patterns: Iterable[str]) -> tuple[str, ...]:
+    """Effect: the flags for those of these folders that exist."""
+    folders = dict.fromkeys(
+        name
+        for pattern in patterns
+        for name in sorted(glob.glob(pattern))  # noqa: PTH207 - patterns are absolute
+        if os.path.isdir(name)  # noqa: PTH112
+    )
+    return tuple(part for folder in folders for part in ("-idirafter", folder))
+
+
+def _command(
+    arguments: Sequence[str],
+    *,
+    directory: str,
+    origin: str,
+    language: str,
+    inside: Sequence[Path],
+    include_folders: Sequence[str],
+    problems: list[str],
+    source: str,
+) -> Command:
+    """Effect: a command of the flags that may be kept; response files are read."""
+    compiler, rest = _compiler(arguments)
+    like_cl = compiler.lower() in ("cl", "clang-cl") or "--driver-mode=cl" in rest
+    rest = _expanded(rest, directory, inside, like_cl, problems)
+    if like_cl:
+        rest = _from_cl(rest)
+    elif origin == "database" and re.search(r"(?:\+\+|cpc)(?:-[\d.]+)?$", compiler):
+        language = "cpp"
+    reader = _Flags(rest, directory, language, problems)
+    kept = reader.read()
+    if not any("windows" in flag for flag in kept) or sys.platform == "win32":
+        kept += _last_folders(include_folders)
+    return Command(
+        tuple(kept),
+        reader.directory,
+        origin,
+        reader.language,
+        tuple(problems),
+        tuple(reader.dropped),
+        source,
+    )
+
+
+_LAUNCHERS = frozenset(("ccache", "sccache", "distcc", "icecc", "gomacc", "buildcache"))
+
+
+def _compiler(arguments: Sequence[str]) -> tuple[str, list[str]]:
+    """The compiler's name without folder and suffix, and the arguments after it."""
+    for position, argument in enumerate(arguments):
+        name = re.split(r"[\\/]", argument)[-1]
+        name = name[:-4] if name.lower().endswith(".exe") else name
+        if argument.startswith("-"):
+            return "", list(arguments[position:])
+        if name not in _LAUNCHERS:
+            return name, list(arguments[position + 1 :])
+    return "", []
 
 
 def _expanded(
-    words: Iterable[str], directory: Path, root: Path, problems: list[str], depth: int
-) -> Iterator[str]:
-    for word in words:
-        if not word.startswith("@") or len(word) < 2:
-            yield word
+    arguments: Sequence[str],
+    directory: str,
+    inside: Sequence[Path],
+    like_cl: bool,
+    problems: list[str],
+    depth: int = 0,
+) -> list[str]:
+    """Effect: arguments with response files inside trusted folders read and put in place."""
+    result: list[str] = []
+    for argument in arguments:
+        if len(result) > _MOST_ARGUMENTS:
+            problems.append("the command has too many arguments; the rest is left out")
+            break
+        if not argument.startswith("@") or len(argument) == 1:
+            result.append(argument)
             continue
-        file = _normal(directory / word[1:])
-        if not file.is_relative_to(_normal(root)) or depth >= _RESPONSE_DEPTH:
-            problems.append(f"the response file {word[1:]} is not read: it is not in the workspace")
+        text = _response(argument, directory, inside, depth, problems)
+        if text is None:
             continue
         try:
-            inner = shlex.split(_text(file))
-        except ValueError:
-            problems.append(f"the response file {word[1:]} is not read: its quotes do not match")
+            words = _split_windows(text) if like_cl else shlex.split(text)
+        except ValueError as error:
+            problems.append(f"'{argument}' cannot be split: {error}")
             continue
-        yield from _expanded(inner, directory, root, problems, depth + 1)
+        result += _expanded(words, directory, inside, like_cl, problems, depth + 1)
+    return result
 
 
-def _from_cl(words: Sequence[str]) -> list[str]:
-    """The options of a `cl` command line in the words of the other driver."""
-    found = []
-    rest = iter(words)
-    for word in rest:
-        option = "-" + word[1:] if word.startswith("/") else word
-        if option in ("-I", "-D", "-U", "-FI", "-imsvc"):
-            value = next(rest, "")
-            name = {"-FI": "-include", "-imsvc": "-isystem"}.get(option, option)
-            found += [name, value]
-        elif option.startswith("-FI"):
-            found += ["-include", option[3:]]
-        elif option.startswith("-external:I"):
-            found += ["-isystem", option[11:]]
-        elif option.startswith("-imsvc"):
-            found += ["-isystem", option[6:]]
-        elif option.startswith("-std:"):
-            level = option[5:]
-            found.append("-std=" + {"c++latest": "c++20"}.get(level, level))
-        elif option in ("-TP", "-TC"):
-            found.append("-xc++" if option == "-TP" else "-xc")
-        elif option.startswith(("-I", "-D", "-U")):
-            found.append(option)
-    return [*found, "-fms-extensions"]
+def _response(
+    argument: str, directory: str, inside: Sequence[Path], depth: int, problems: list[str]
+) -> str | None:
+    """Effect: the text of a response file; None, and a problem, if it may not be read."""
+    if depth >= _DEEPEST_RESPONSE:
+        problems.append(f"'{argument}' was left out: response files are nested too deeply")
+        return None
+    try:
+        place = Path(directory, argument[1:]).resolve()
+        if not any(place.is_relative_to(folder.resolve()) for folder in inside):
+            problems.append(f"'{argument}' was left out: a response file outside the folder")
+            return None
+        if not place.is_file() or place.stat().st_size > _LARGEST_RESPONSE:
+            problems.append(f"'{argument}' was left out: no readable response file of that name")
+            return None
+        return place.read_bytes().decode("utf-8-sig", errors="replace")
+    except (OSError, ValueError, RuntimeError):
+        problems.append(f"'{argument}' was left out: the response file cannot be read")
+        return None
 
 
-def _kept(words: Sequence[str], entry: _Entry, problems: list[str]) -> Iterator[str]:
-    rest = iter(words)
-    for word in rest:
-        if word == "-Xclang":
-            value = next(rest, "")
-            if value in ("-load", "-plugin", "-add-plugin") or value.startswith("-plugin"):
-                problems.append(f"'-Xclang {value}' is left out: it would load code")
-            continue
-        name = word.partition("=")[0]
-        dangerous = next(
-            (
-                option
-                for option in _DANGEROUS
-                if name == option
-                or (
-                    option in ("-emit", "-fplugin", "-save-temps", "-B", "-plugin", "-ftime-trace")
-                    and word.startswith(option)
+# Which flags are kept
+
+_PATH_FLAGS = (
+    "-isystem-after",
+    "-cxx-isystem",
+    "-isystem",
+    "-iquote",
+    "-idirafter",
+    "-iframework",
+    "-isysroot",
+    "-imacros",
+    "-include",
+    "-I",
+    "-F",
+)
+_FORCED = ("-include", "-imacros")
+_STANDARD = re.compile(
+    r"(?:gnu|c)(?:89|90|99|9x|11|1x|17|18|2x|23)"
+    r"|(?:gnu|c)\+\+(?:98|03|0x|11|1y|14|1z|17|2a|20|2b|23|2c|26)"
+    r"|iso9899:(?:1990|199409|199x|1999|2011|2017|2018)"
+)
+_MEANING = re.compile(
+    r"-ansi|-pthread|-m32|-m64|-mx32|-nostdinc|-nostdinc\+\+|-nostdlibinc|-undef|-trigraphs"
+    r"|-stdlib=[\w+]+|--target=[\w.-]+|-f(?:pic|PIC|pie|PIE)"
+    r"|-fms-compatibility-version=[\d.]+|-fmsc-version=\d+"
+    r"|-f(?:no-)?(?:exceptions|cxx-exceptions|rtti|char8_t|short-enums|short-wchar|signed-char"
+    r"|unsigned-char|ms-extensions|ms-compatibility|declspec|gnu-keywords|gnu89-inline|blocks"
+    r"|freestanding|hosted|builtin|operator-names|asm|sized-deallocation|aligned-allocation"
+    r"|coroutines|strict-aliasing|wrapv)"
+)
+_SEPARATE = frozenset(
+    (
+        "-o",
+        "-MF",
+        "-MT",
+        "-MQ",
+        "-MJ",
+        "-Xlinker",
+        "-Xassembler",
+        "-Xpreprocessor",
+        "-Xanalyzer",
+        "-Xarch_host",
+        "-mllvm",
+        "-T",
+        "-z",
+        "-u",
+        "-e",
+        "-L",
+        "-l",
+        "-A",
+        "-G",
+        "-B",
+        "-b",
+        "-V",
+        "-wrapper",
+        "-include-pch",
+        "-load",
+        "-plugin",
+        "-add-plugin",
+        "-fplugin",
+        "-index-store-path",
+        "--serialize-diagnostics",
+        "-serialize-diagnostics",
+        "-dumpbase",
+        "-dumpdir",
+        "-dumpbase-ext",
+        "-framework",
+        "-ivfsoverlay",
+        "-vfsoverlay",
+        "-ccc-gcc-name",
+        "--param",
+        "--config",
+        "--gcc-toolchain",
+        "-gcc-toolchain",
+        "-dependency-file",
+        "-header-include-file",
+        "-fmodule-file",
+        "-fmodule-map-file",
+        "-fmodules-cache-path",
+        "-iwithprefix",
+        "-iwithprefixbefore",
+        "-iprefix",
+        "-install_name",
+        "-current_version",
+        "-compatibility_version",
+        "-weak_framework",
+        "-bundle_loader",
+        "-filelist",
+        "-aux-info",
+        "-specs",
+        "--specs",
+        "-imultilib",
+        "-main-file-name",
+        "-fdebug-compilation-dir",
+        "-fcoverage-compilation-dir",
+        "-stats-file",
+        "-diagnostic-log-file",
+    )
+)
+_LOADS = "loads or configures code in the compiler"
+_WRITES = "writes files"
+_COMPILED = "reads a compiled header or module"
+_REFUSED: tuple[tuple[re.Pattern[str], str], ...] = (
+    (
+        re.compile(
+            r"-Xclang|-load|-(?:add-)?plugin|-fplugin|-fpass-plugin|-mllvm|-Wp,|-Xpreprocessor"
+            r"|-B|-wrapper|-?-specs|--config|-i?vfsoverlay|-ccc-|-?-gcc-toolchain|-fuse-ld"
+            r"|-fsanitize-(?:blacklist|ignorelist)|-fprofile-(?:use|instr-use|sample-use)"
+            r"|-Xarch_|-Xopenmp|-fxray|-cc1|-fuse-cuid|--rocm|--cuda|--hip"
+        ),
+        _LOADS,
+    ),
+    (
+        re.compile(
+            r"-?-?save-temps|-?-save-stats|-ftime-trace|-ftime-report|-emit-|--?serialize-diagnostics"
+            r"|-index-store-path|-fcrash-diagnostics|-fsave-optimization|-foptimization-record"
+            r"|-gen-|-stats-file|-diagnostic-log-file|-dependency-|-header-include|-fdump-|-aux-info"
+            r"|-ftest-coverage|--coverage|-coverage|-fprofile-|-fcoverage|-fstack-usage|-fcallgraph"
+            r"|-fproc-stat|-print-|--print-|-rewrite|-MJ|-?-analyze|-module-file-info|-fcs-profile"
+        ),
+        _WRITES,
+    ),
+    (
+        re.compile(
+            r"-include-pch|-f(?:no-)?(?:implicit-)?modules?|-fprebuilt-module|-fbuild-session"
+            r"|-fpch-|-building-pch|--precompile|-fmodule|-fcxx-modules"
+        ),
+        _COMPILED,
+    ),
+)
+
+
+class _Flags:
+    """Reads a command's flags once from left to right."""
+
+    def __init__(
+        self, arguments: Sequence[str], directory: str, language: str, problems: list[str]
+    ) -> None:
+        self.arguments = _unwrapped(arguments)
+        self.position = 0
+        self.directory = directory
+        self.language = language
+        self.problems = problems
+        self.dropped: list[str] = []
+
+    def read(self) -> list[str]:
+        """The flags that shape the meaning of the text, with absolute paths."""
+        kept: list[str] = []
+        standard = ""
+        while self.position < len(self.arguments):
+            flag = self._next()
+            if flag == "--":
+                break
+            if not flag.startswith("-") or flag == "-" or "\0" in flag:
+                continue
+            value = self._value_of(flag, ("-working-directory=", "-working-directory"))
+            if value is not None:
+                self.directory = os.path.join(self.directory, value)  # noqa: PTH118
+            elif (value := self._value_of(flag, ("--language=", "--language", "-x"))) is not None:
+                self._set_language(value)
+            elif (value := self._value_of(flag, ("--std=", "-std=", "--std"))) is not None:
+                standard = value if self._known_standard(value) else standard
+            elif (value := self._value_of(flag, ("--sysroot=", "--sysroot"))) is not None:
+                kept.append(f"--sysroot={self._absolute(value)}")
+            elif flag in ("-target", "-triple"):
+                kept.append(f"--target={self._next()}")
+            elif flag == "-arch":
+                kept += (flag, self._next())
+            elif self._refused(flag):
+                continue
+            elif _MEANING.fullmatch(flag):
+                kept.append(flag)
+            elif flag[:2] in ("-D", "-U"):
+                kept.append(flag if len(flag) > 2 else flag + self._next())
+            elif not self._path_flag(flag, kept):
+                self._drop(flag)
+        if standard and ("++" in standard) == (self.language == "cpp"):
+            kept.insert(0, f"-std={standard}")
+        return kept
+
+    def _next(self) -> str:
+        self.position += 1
+        if self.position > len(self.arguments):
+            return ""
+        return self.arguments[self.position - 1]
+
+    def _value_of(self, flag: str, spellings: Sequence[str]) -> str | None:
+        """The value of a flag if it is spelled in one of these ways, `=` or none being separate."""
+        for spelling in spellings:
+            if flag == spelling and not spelling.endswith("="):
+                return self._next()
+            if flag.startswith(spelling) and (spelling.endswith("=") or spelling == "-x"):
+                return flag[len(spelling) :]
+        return None
+
+    def _set_language(self, value: str) -> None:
+        if value.startswith(("c++", "objective-c++")):
+            self.language = "cpp"
+        elif value in ("c", "c-header", "cpp-output", "objective-c"):
+            self.language = "c"
+
+    def _known_standard(self, value: str) -> bool:
+        if _STANDARD.fullmatch(value):
+            return True
+        self.problems.append(f"'-std={value}' was left out: this clang does not know it")
+        return False
+
+    def _refused(self, flag: str) -> bool:
+        for pattern, reason in _REFUSED:
+            if pattern.match(flag):
+                text = f"{flag} {self._next()}" if self._takes_next(flag) else flag
+                self.problems.append(f"'{text}' was left out: it {reason}")
+                return True
+        return False
+
+    def _takes_next(self, flag: str) -> bool:
+        return flag in _SEPARATE or flag == "-Xclang"
+
+    def _path_flag(self, flag: str, kept: list[str]) -> bool:
+        for name in _PATH_FLAGS:
+            if flag == name:
+                value = self._next()
+            elif flag.startswith(name):
+                value = (
+                    flag[len(name) :].removeprefix("=") if name in _FORCED else flag[len(name) :]
                 )
-            ),
-            None,
-        )
-        if dangerous is not None:
-            reason = _DANGEROUS[dangerous]
-            if reason:
-                problems.append(f"'{word}' is left out: it {reason}")
-            if word in _WITH_VALUE:
-                next(rest, None)
-            continue
-        if word in _KEPT:
-            following = next(rest, None)
-            if following is not None:
-                if word in ("-std", "-x"):
-                    yield f"{word}{'=' if word == '-std' else ''}{following}"
-                else:
-                    yield word
-                    yield _absolute(word, following, entry.directory)
-            continue
-        option = next(
-            (item for item in _KEPT if word.startswith(item) and item not in ("-std", "-x")), None
-        )
-        if option is not None:
-            value = word[len(option) :]
-            if option.startswith("--") or value.startswith("="):
-                yield word
             else:
-                yield option + _absolute(option, value, entry.directory)
-        elif word.startswith(("-std=", "-x")) or _JOINED_KEPT.match(word):
-            yield word
-        elif word in _WITH_VALUE:
-            next(rest, None)
+                continue
+            if value:
+                kept += (name, self._absolute(value, forced=name in _FORCED))
+            return True
+        return False
+
+    def _absolute(self, value: str, forced: bool = False) -> str:
+        """Effect: a path against the command's directory; a forced header only if it is there."""
+        if value.startswith("=") or _windows_path(value):
+            return value
+        place = os.path.join(self.directory, value)  # noqa: PTH118
+        if forced and not os.path.exists(place):  # noqa: PTH110
+            return value
+        return os.path.normpath(place)
+
+    def _drop(self, flag: str) -> None:
+        text = f"{flag} {self._next()}" if flag in _SEPARATE else flag
+        self.dropped.append(text)
 
 
-def _absolute(option: str, value: str, directory: Path) -> str:
-    """Paths by themselves, since the reader's own folder is another."""
-    if option in ("-D", "-U", "-target") or not value or value.startswith(("=", "/")):
-        return value
-    if re.match(r"[A-Za-z]:[\\/]", value):
-        return value
-    if option in ("-include", "-imacros") and not (directory / value).exists():
-        return value
-    return str(directory / value)
+def _unwrapped(arguments: Sequence[str]) -> list[str]:
+    """Arguments with the harmless `-Xclang` pairs written plainly, as build systems mean them."""
+    result: list[str] = []
+    position = 0
+    forced = False
+    while position < len(arguments):
+        flag = arguments[position]
+        value = arguments[position + 1] if position + 1 < len(arguments) else ""
+        if flag != "-Xclang":
+            result.append(flag)
+            position += 1
+            continue
+        if value == "-include" or forced or re.match(r"-[DIU].", value):
+            result.append(value)
+            forced = value == "-include" and not forced
+        else:
+            result += (flag, value)
+        position += 2
+    return result
+
+
+# Microsoft's compiler
+
+_CL_VALUES = (
+    ("external:I", "-isystem"),
+    ("imsvc", "-isystem"),
+    ("FI", "-include"),
+    ("I", "-I"),
+    ("D", "-D"),
+    ("U", "-U"),
+)
+_CL_STANDARDS = {
+    "c++14": "c++14",
+    "c++17": "c++17",
+    "c++20": "c++20",
+    "c++latest": "c++23",
+    "c++23preview": "c++23",
+    "c11": "c11",
+    "c17": "c17",
+    "clatest": "c2x",
+}
+_CL_WORDS = {
+    "TP": ("-x", "c++"),
+    "TC": ("-x", "c"),
+    "J": ("-funsigned-char",),
+    "GR-": ("-fno-rtti",),
+    "MD": ("-D_MT", "-D_DLL"),
+    "MDd": ("-D_MT", "-D_DLL", "-D_DEBUG"),
+    "MT": ("-D_MT",),
+    "MTd": ("-D_MT", "-D_DEBUG"),
+}
+
+
+def _from_cl(arguments: Sequence[str]) -> list[str]:
+    """The same flags in the manner of GNU, for those that have a meaning for us."""
+    result: list[str] = []
+    values = iter(arguments)
+    for flag in values:
+        if flag in ("/link", "-link", "--"):
+            break
+        if flag.startswith("--") or flag in ("-target", "-Xclang", "-isystem", "-include"):
+            result.append(flag)
+            if flag in ("-target", "-Xclang", "-isystem", "-include"):
+                result.append(next(values, ""))
+            continue
+        if not flag.startswith(("/", "-")):
+            continue
+        body = flag[1:]
+        if body.startswith("clang:"):
+            result.append(body[len("clang:") :])
+        elif body in _CL_WORDS:
+            result += _CL_WORDS[body]
+        elif body.startswith("std:"):
+            result.append(f"-std={_CL_STANDARDS.get(body[4:], body[4:])}")
+        elif body[:2] in ("Tp", "Tc"):
+            result += ("-x", "c++" if body[:2] == "Tp" else "c")
+        else:
+            result += _cl_value(flag, body, values)
+    if not any(flag.startswith(("--target=", "-target")) for flag in result):
+        result.insert(0, "--target=x86_64-pc-windows-msvc")
+    return result
+
+
+def _cl_value(flag: str, body: str, values: Iterator[str]) -> tuple[str, ...]:
+    for name, gnu in _CL_VALUES:
+        if body.startswith(name):
+            value = body[len(name) :].lstrip() or next(values, "")
+            return (f"{gnu}{value}",) if gnu in ("-D", "-U") else (gnu, value)
+    return (flag,) if flag.startswith("-") else ()

@@ -1,7 +1,7 @@
-"""The workspace's own headers by the tail of their path, so that an include can be found.
+"""Which of the folder's headers an `#include` means, by the tail of its path.
 
-Built once, when first asked, from one walk of the folder that honours `.gitignore`.
-It reads names only, and never leaves the folder.
+Built once, at the first question or before it in the background. It honours `.gitignore`, follows
+no symbolic link out of the folder, and stops at a bound; it never opens a header.
 """
 
 from __future__ import annotations
@@ -13,75 +13,134 @@ from pathlib import Path, PurePosixPath
 
 from pathspec import GitIgnoreSpec
 
-_SUFFIXES = frozenset({"", ".h", ".hh", ".hpp", ".hxx", ".h++", ".inc", ".ipp", ".tcc", ".def"})
-_MOST = 200_000
-"""Files looked at, so that a folder without end cannot hold up the analysis."""
+_HEADERS = frozenset(
+    ("", ".h", ".hh", ".hpp", ".hxx", ".h++", ".inc", ".inl", ".ipp", ".tcc", ".def")
+)
+_MOST_FILES = 200_000
+_LARGEST_IGNORE = 1 << 20
 
 
 class HeaderIndex:
-    """Finds the headers below `root`. Safe to use from several threads."""
+    """The headers of a folder by their file name."""
 
     def __init__(self, root: Path) -> None:
-        self._root = root
+        self.root = root
         self._lock = threading.Lock()
-        self._by_name: dict[str, list[PurePosixPath]] | None = None
+        self._paths: dict[str, list[str]] | None = None
 
-    def find(self, include_name: str) -> Path | None:
-        """The header that an include most likely means: the shortest path that ends in it."""
-        wanted = PurePosixPath(include_name)
-        if wanted.is_absolute() or not wanted.parts or ".." in wanted.parts:
-            return None
+    def build(self) -> None:
+        """Effect: list the folder's headers, unless that was done; safe in any thread."""
         with self._lock:
-            if self._by_name is None:
-                self._by_name = self._built()
-        found = [
-            path
-            for path in self._by_name.get(wanted.name, ())
-            if path.parts[-len(wanted.parts) :] == wanted.parts
-        ]
-        if not found:
+            if self._paths is None:
+                paths: dict[str, list[str]] = {}
+                for path in _headers(self.root):
+                    paths.setdefault(path.rpartition("/")[2], []).append(path)
+                self._paths = paths
+
+    def find(self, include: str, near: Path | None = None) -> Path | None:
+        """The header whose path ends in `include`; of several the nearest to the file `near`."""
+        tail = _tail(include)
+        if not tail:
             return None
-        return self._root / min(found, key=lambda path: (len(path.parts), path.as_posix()))
+        self.build()
+        candidates = [
+            path
+            for path in (self._paths or {}).get(tail.rpartition("/")[2], ())
+            if f"/{path}".endswith(f"/{tail}")
+        ]
+        if not candidates:
+            return None
+        start = _relative(near, self.root) if near is not None else ()
+        best = min(candidates, key=lambda path: (_distance(start, path), path.count("/"), path))
+        return self.root / best
 
-    def _built(self) -> dict[str, list[PurePosixPath]]:
-        table: dict[str, list[PurePosixPath]] = {}
-        for path in _files(self._root):
-            if path.suffix.lower() in _SUFFIXES:
-                table.setdefault(path.name, []).append(path)
-        return table
+    def root_of(self, include: str, near: Path | None = None) -> Path | None:
+        """The folder that an include path must name for `include` to be found."""
+        found = self.find(include, near) if ".." not in include else None
+        return None if found is None else found.parents[_tail(include).count("/")]
 
 
-def _files(root: Path) -> Iterator[PurePosixPath]:
-    """Effect: walks a folder. Paths of its files, relative to it, that `.gitignore` keeps."""
+def _tail(include: str) -> str:
+    """What of an include's name stands in the tree: no `./`, no leading `../`."""
+    parts: list[str] = []
+    for part in PurePosixPath(include.replace("\\", "/")).parts:
+        if part == ".." and parts:
+            parts.pop()
+        elif part not in ("..", "/"):
+            parts.append(part)
+    return "/".join(parts)
+
+
+def _relative(path: Path, root: Path) -> tuple[str, ...]:
+    try:
+        return path.absolute().relative_to(root.absolute()).parent.parts
+    except ValueError:
+        return ()
+
+
+def _distance(start: tuple[str, ...], path: str) -> int:
+    parts = tuple(path.split("/")[:-1])
+    common = 0
+    for left, right in zip(start, parts):  # noqa: B905 - up to the shorter one
+        if left != right:
+            break
+        common += 1
+    return len(start) + len(parts) - 2 * common
+
+
+def _headers(root: Path) -> Iterator[str]:
+    """Effect: the headers under a folder, as relative paths with `/`, ignored ones left out."""
     count = 0
-    ignored: list[tuple[str, GitIgnoreSpec]] = []
+    ignores: dict[str, list[tuple[str, GitIgnoreSpec]]] = {}
     for folder, folders, names in os.walk(root):
         here = Path(folder).relative_to(root).as_posix()
-        prefix = "" if here == "." else here + "/"
+        here = "" if here == "." else f"{here}/"
+        specs = list(ignores.pop(here, ()))
         if ".gitignore" in names:
-            spec = _spec(Path(folder, ".gitignore"))
-            if spec is not None:
-                ignored.append((prefix, spec))
-        relevant = [(start, spec) for start, spec in ignored if prefix.startswith(start)]
-        folders[:] = [
-            name
-            for name in folders
-            if not name.startswith(".") and not _matches(relevant, f"{prefix}{name}/")
-        ]
-        for name in names:
+            specs.append((here, _ignore(Path(folder, ".gitignore"))))
+        kept = []
+        for name in sorted(folders):
+            path = f"{here}{name}/"
+            if name.startswith(".") or _ignored(path, specs):
+                continue
+            kept.append(name)
+            ignores[path] = specs
+        folders[:] = kept
+        for name in sorted(names):
+            if os.path.splitext(name)[1].lower() not in _HEADERS or name.startswith("."):  # noqa: PTH122
+                continue
+            path = f"{here}{name}"
+            if _ignored(path, specs) or _leads_out(Path(folder, name), root):
+                continue
             count += 1
-            if count > _MOST:
+            if count > _MOST_FILES:
                 return
-            if not _matches(relevant, prefix + name):
-                yield PurePosixPath(prefix + name)
+            yield path
 
 
-def _spec(path: Path) -> GitIgnoreSpec | None:
+def _ignore(path: Path) -> GitIgnoreSpec:
+    """Effect: read a `.gitignore`; what cannot be read ignores nothing."""
     try:
-        return GitIgnoreSpec.from_lines(path.read_text(errors="replace").splitlines())
+        text = path.read_bytes()[:_LARGEST_IGNORE].decode(errors="replace")
+        return GitIgnoreSpec.from_lines(text.splitlines())
     except (OSError, ValueError):
-        return None
+        return GitIgnoreSpec.from_lines(())
 
 
-def _matches(specs: list[tuple[str, GitIgnoreSpec]], path: str) -> bool:
-    return any(spec.match_file(path[len(start) :]) for start, spec in specs)
+def _ignored(path: str, specs: list[tuple[str, GitIgnoreSpec]]) -> bool:
+    verdict = False
+    for base, spec in specs:
+        result = spec.check_file(path[len(base) :]).include
+        if result is not None:
+            verdict = result
+    return verdict
+
+
+def _leads_out(path: Path, root: Path) -> bool:
+    """Effect: whether a symbolic link leads out of the folder, or nowhere."""
+    if not path.is_symlink():
+        return False
+    try:
+        return not path.resolve(strict=True).is_relative_to(root.resolve())
+    except (OSError, RuntimeError):
+        return True

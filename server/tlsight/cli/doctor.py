@@ -14,7 +14,7 @@ from rich.text import Text
 
 import tlsight
 from tlsight.clang import find_command
-from tlsight.clang.headers import builtin_folder, own_builtins
+from tlsight.clang.builtin import builtin_folder, own_builtins
 from tlsight.clang.lib import LibclangMissing, load
 from tlsight.cli import files, output
 from tlsight.cli.project import Project, cache_folder, load_project

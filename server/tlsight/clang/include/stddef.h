@@ -5,14 +5,16 @@ typedef __SIZE_TYPE__ size_t;
 typedef __PTRDIFF_TYPE__ ptrdiff_t;
 #ifndef __cplusplus
 typedef __WCHAR_TYPE__ wchar_t;
+#undef NULL
 #define NULL ((void *)0)
-typedef struct {
-    long long largest_integer __attribute__((aligned(8)));
-    long double largest_real __attribute__((aligned(16)));
-} max_align_t;
 #else
+#undef NULL
 #define NULL __null
 typedef decltype(nullptr) nullptr_t;
 #endif
+typedef struct {
+    long long largest_integer __attribute__((aligned(__alignof__(long long))));
+    long double largest_real __attribute__((aligned(__alignof__(long double))));
+} max_align_t;
 #define offsetof(type, member) __builtin_offsetof(type, member)
 #endif
