@@ -407,7 +407,7 @@ def _include_folders(rulebook: Rulebook) -> tuple[str, ...]:
 
 def _type_names(known: Declarations) -> frozenset[str]:
     names = {*known.records, *known.aliases}
-    return frozenset(names | {name.rpartition("::")[2] for name in names})
+    return frozenset("::".join(name.split("::")[-parts:]) for name in names for parts in (1, 2))
 
 
 def _includes(text: bytes) -> Iterable[str]:

@@ -22,6 +22,9 @@ from tlsight.ir import Binary, Call, walk
 from tlsight.rule import Check, Property, Verdict, Vocabulary
 from tlsight.text import Span
 
+_SHOWN = 3
+"""Names of suites in one message."""
+
 Suites = Callable[[], Sequence[Suite]]
 """Gives the table of suites when it is first needed: loading it takes half a second."""
 
@@ -209,8 +212,14 @@ def _suites(stage: Stage, value: Value, suites: Suites) -> tuple[str, Verdict, s
         listed = evaluate(value.text, library.suites, suites())
         worst = judge_suites(listed, stage.index.rulebook.policy)
         if worst is not None:
-            return worst.reason, Verdict(worst.level, worst.clause), ", ".join(worst.names)
+            return worst.reason, Verdict(worst.level, worst.clause), _few(worst.names)
     return None
+
+
+def _few(names: Sequence[str]) -> str:
+    """Some of many names, for a message."""
+    shown = ", ".join(names[:_SHOWN])
+    return shown if len(names) <= _SHOWN else f"{shown} and {len(names) - _SHOWN} more"
 
 
 def meanings(stage: Stage, vocabulary: Vocabulary, value: Value) -> Iterator[tuple[str, str]]:
@@ -282,7 +291,8 @@ def _below(stage: Stage, rule: Property, check: Check, match: Match) -> Iterator
         way = value.steps
         if not match.span.contains(value.span):
             way = (*way, Related(match.span, f"{match.spelled} is called here"))
-        yield Judged(value.span, words, related=way, fixes=fixes, sometimes=len(values) > len(bad))
+        plain = sum(1 for item in values if item.kind != "parameter")
+        yield Judged(value.span, words, related=way, fixes=fixes, sometimes=plain > len(bad))
 
 
 def _lacking(stage: Stage, check: Check, match: Match) -> Iterator[Judged]:
@@ -317,7 +327,8 @@ def _constant(stage: Stage, rule: Property, check: Check, match: Match) -> Itera
         if not match.span.contains(value.span):
             way = (*way, Related(match.span, f"{match.spelled} is called here"))
         fixes = by_page(stage, rule, match) if inside else ()
-        yield Judged(place, words, related=way, fixes=fixes, sometimes=len(values) > len(bad))
+        plain = sum(1 for item in values if item.kind != "parameter")
+        yield Judged(place, words, related=way, fixes=fixes, sometimes=plain > len(bad))
 
 
 def _matching(stage: Stage, rule: Property, check: Check, match: Match) -> Iterator[Judged]:

@@ -203,7 +203,7 @@ def _free_function(unit: Unit, function: int, call: Call, form: Form) -> bool:
         return True
     if re.search(r"[_A-Z0-9]", text):
         return True
-    return not unit.signatures(function, call) and all(
+    return not unit.methods(around, text) and all(
         _declares(unit, record) for record in unit.hierarchy(around)
     )
 

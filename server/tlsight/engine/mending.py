@@ -195,18 +195,32 @@ def _renamed(stage: Stage, site: Call, mend: Mend) -> Edit | None:
 
 
 def _dropped(data: bytes, expr: Expr, flags: tuple[str, ...]) -> list[tuple[Edit, str]]:
-    """Take flags out of an or; a flag that stands alone becomes 0."""
-    if isinstance(expr, Name) and any(spelled(expr.text, flag) for flag in flags):
-        return [(Edit(expr.span, "0"), expr.text)]
-    if not isinstance(expr, Binary) or expr.operator != "|":
+    """Take flags out of an or; where none is left, 0 stands."""
+    operands = _operands(expr)
+    gone = [item for item in operands if _is_flag(item, flags)]
+    if not gone:
         return []
-    left, right = strip(expr.left), strip(expr.right)
-    if isinstance(right, Name) and any(spelled(right.text, flag) for flag in flags):
-        kept = [edit for edit in _dropped(data, left, flags) if isinstance(left, Binary)]
-        return [*kept, (Edit(Span(expr.left.span.end, expr.right.span.end), ""), right.text)]
-    if isinstance(left, Name) and any(spelled(left.text, flag) for flag in flags):
-        return [(Edit(Span(expr.left.span.start, expr.right.span.start), ""), left.text)]
-    return [*_dropped(data, left, flags), *_dropped(data, right, flags)]
+    names = ", ".join(item.text for item in gone if isinstance(item, Name))
+    kept = [item for item in operands if not _is_flag(item, flags)]
+    if not kept:
+        return [(Edit(expr.span, "0"), names)]
+    if kept == operands[: len(kept)]:
+        return [(Edit(Span(kept[-1].span.end, expr.span.end), ""), names)]
+    if kept == operands[-len(kept) :]:
+        return [(Edit(Span(expr.span.start, kept[0].span.start), ""), names)]
+    texts = [data[item.span.start : item.span.end].decode(errors="replace") for item in kept]
+    return [(Edit(expr.span, " | ".join(texts)), names)]
+
+
+def _operands(expr: Expr) -> list[Expr]:
+    """The parts of an or, from left to right."""
+    if isinstance(expr, Binary) and expr.operator == "|":
+        return [*_operands(strip(expr.left)), *_operands(strip(expr.right))]
+    return [expr]
+
+
+def _is_flag(expr: Expr, flags: tuple[str, ...]) -> bool:
+    return isinstance(expr, Name) and any(spelled(expr.text, flag) for flag in flags)
 
 
 def _statement(stage: Stage, match: Match) -> Edit | None:

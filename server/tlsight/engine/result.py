@@ -364,6 +364,8 @@ class _Walk:
         used = self._used(at, step, state)
         if used is not None:
             return used
+        if self.check.wrong == "data-unguarded" and self._looks(step):
+            return []
         if step.act is Act.TEST and step.expr is not None:
             split = self._split(step.expr)
             if split is not None:
@@ -437,7 +439,8 @@ class _Walk:
             assert test.expr is not None
             way = (Related(self.match.span, f"the result of {self.match.spelled}"),)
             return Mistake(test.expr.span, way, self._test_fix(state.last, test.expr))
-        failed = state.tested and state.outcomes <= self.means.fail
+        failed = state.tested and not self.means.ok <= state.outcomes
+        failed = failed and bool(state.outcomes & self.means.fail)
         if wrong in ("unclassified", "unreported") and failed:
             return Mistake(self.match.span)
         return None
@@ -610,6 +613,20 @@ class _Walk:
                 return True
         return any(
             item is not target and isinstance(item, (Name, Member)) and path(item) == self.variable
+            for item in _mentions(step.evaluates)
+        )
+
+    def _looks(self, step: Node) -> bool:
+        """Whether a step tests the result or hands it on, in whatever way."""
+        if step.evaluates is None:
+            return False
+        return any(
+            item is self.call
+            or (
+                self.variable is not None
+                and isinstance(item, (Name, Member))
+                and path(item) == self.variable
+            )
             for item in _mentions(step.evaluates)
         )
 

@@ -282,25 +282,26 @@ class Unit:
         """The declared overloads that a call may mean, as far as syntax shows."""
         if isinstance(call.callee, Member):
             owner = self.receiver_type(function, call.callee)
-            return self._methods(owner, call.callee.name) if owner else ()
+            return self.methods(owner, call.callee.name) if owner else ()
         if not isinstance(call.callee, Name):
             return ()
         name = call.callee.text.removeprefix("::")
         if call.kind in (CallKind.CONSTRUCT, CallKind.NEW):
             record = self.record_name(name)
-            return self._methods(record, record.rpartition("::")[2])
+            return self.methods(record, record.rpartition("::")[2])
         owner, _, last = name.rpartition("::")
-        if owner and (found := self._methods(self.record_name(owner), last)):
+        if owner and (found := self.methods(self.record_name(owner), last)):
             return found
         around = self.owner_of(function)
-        if not owner and around and (found := self._methods(around, last)):
+        if not owner and around and (found := self.methods(around, last)):
             return found
         for declarations in self.environment:
             if name in declarations.functions:
                 return declarations.functions[name]
         return ()
 
-    def _methods(self, owner: str, name: str) -> tuple[Signature, ...]:
+    def methods(self, owner: str, name: str) -> tuple[Signature, ...]:
+        """The methods of this name of a class, or of its nearest base that has some."""
         for record in self.hierarchy(owner):
             for declarations in self.environment:
                 found = declarations.records.get(record)

@@ -37,6 +37,7 @@ _OPERATORS = {
     "and": "&&", "or": "||", "not": "!", "bitand": "&", "bitor": "|", "compl": "~", "xor": "^",
     "not_eq": "!=", "and_eq": "&=", "or_eq": "|=", "xor_eq": "^=",
 }  # fmt: skip
+_NUMBER_WORDS = frozenset(("long", "short", "unsigned", "signed"))
 _CASTS = frozenset(("static_cast", "dynamic_cast", "const_cast", "reinterpret_cast"))
 
 
@@ -150,17 +151,22 @@ def _call(unit: Unit, node: Syntax) -> Expr:
     kind = function.type
     if kind in _CALLABLE_NAMES:
         return _named_call(unit, node, function, brackets)
-    if kind == "primitive_type" or kind == "sized_type_specifier":
-        given = arguments(unit, brackets)
-        if len(given) == 1:
-            return Cast(unit.span(node), unit.text(function), given[0])
-        return Braces(unit.span(node), given)
+    if kind in ("primitive_type", "sized_type_specifier"):
+        return _number_cast(unit, node, unit.text(function), brackets)
     if kind == "parenthesized_expression" and (cast := _cast_call(unit, node, function, brackets)):
         return cast
     callee = expression(unit, function)
     anchor = callee.anchor if isinstance(callee, (Name, Member)) else callee.span.start
     given = arguments(unit, brackets)
     return Call(unit.span(node), callee, given, CallKind.CALL, anchor, inside(unit, brackets))
+
+
+def _number_cast(unit: Unit, node: Syntax, name: str, brackets: Syntax) -> Expr:
+    """`int(x)`."""
+    given = arguments(unit, brackets)
+    if len(given) == 1:
+        return Cast(unit.span(node), name, given[0])
+    return Braces(unit.span(node), given)
 
 
 def _named_call(unit: Unit, node: Syntax, function: Syntax, brackets: Syntax) -> Expr:
@@ -172,6 +178,8 @@ def _named_call(unit: Unit, node: Syntax, function: Syntax, brackets: Syntax) ->
         target = template.named_children if template is not None else []
         if len(given) == 1 and len(target) == 1:
             return Cast(unit.span(node), described_type(unit, target[0]), given[0])
+    if text in _NUMBER_WORDS:
+        return _number_cast(unit, node, text, brackets)
     kind = CallKind.CALL
     macro = environment.macros.get(text)
     if macro is not None and text in environment.roles and macro.parameters is not None:

@@ -172,7 +172,7 @@ def _without_attributes(text: bytes) -> bytes:
 
 
 _STRING = rb'"(?:[^"\\\n]|\\.)*"'
-_SUFFIXED = re.compile(rb"(" + _STRING + rb")(_[A-Za-z]\w*)")
+_SUFFIXED = re.compile(rb"((?<=[\"A-Z_0-9])\s+" + _STRING + rb")(_[A-Za-z]\w*)")
 _STRING_WORDS = re.compile(
     rb"(" + _STRING + rb")((?:\s+[A-Za-z_]\w*(?:\([^()\n]*\))?)+)(?=\s*[,;)}\]:\"])"
 )

@@ -197,7 +197,10 @@ def _elsewhere(hints: Hints) -> tuple[frozenset[str], frozenset[str], Mapping[st
     """The types, the types without a constructor, and the macros of other texts."""
     others = hints.declarations
     types = {
-        name.rpartition("::")[2] for names in (others.records, others.aliases) for name in names
+        "::".join(name.split("::")[-parts:])
+        for names in (others.records, others.aliases)
+        for name in names
+        for parts in (1, 2)
     }
     scopes = {name.rpartition("::")[0].rpartition("::")[2] for name in others.enumerators}
     records = {name.rpartition("::")[2] for name in others.records}

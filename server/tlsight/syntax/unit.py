@@ -132,4 +132,9 @@ class Unit:
         types = self.environment.types
         if name in types or name in self.local_types:
             return True
-        return "::" in name and name.rpartition("::")[2] in types
+        head, _, last = name.rpartition("::")
+        if not head or last not in types:
+            return False
+        # `T::x` of a class T is a type only if that nesting is known: `x` may be one elsewhere.
+        scope = head.rpartition("::")[2]
+        return scope not in types or f"{scope}::{last}" in types
