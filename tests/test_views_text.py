@@ -171,7 +171,8 @@ def test_missing_headers_are_named_once() -> None:
     line = text.missing_headers([Answer("a.c", "a.c", b"", report)] * 2)
 
     assert line is not None
-    assert "note: headers not found, read without them: a.h, b.h" == line.plain
+    said = "note: headers not found, and replaced by what rule pages declare: a.h, b.h"
+    assert said == line.plain
     assert text.missing_headers([_answer(b"")]) is None
 
 

@@ -44,14 +44,20 @@ def unanalysed(answers: Iterable[Answer]) -> Iterator[Text]:
 
 
 def missing_headers(answers: Iterable[Answer]) -> Text | None:
-    """One line that names the headers that clang did not find, if there are any."""
+    """One line that names the headers that clang did not find, if there are any.
+
+    Where no page declares a header, an empty one replaces it.
+    """
     names = sorted({name for answer in answers for name in answer.report.missing_headers})
     if not names:
         return None
     shown = ", ".join(visible(name) for name in names[:8])
     more = f" and {len(names) - 8} more" if len(names) > 8 else ""
     line = Text("note: ", style="bold")
-    return line.append(f"headers not found, read without them: {shown}{more}", style="not bold")
+    return line.append(
+        f"headers not found, and replaced by what rule pages declare: {shown}{more}",
+        style="not bold",
+    )
 
 
 def closing(summary: Summary) -> Text:
