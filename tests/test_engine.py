@@ -261,6 +261,7 @@ def test_a_test_that_takes_failure_for_success_is_found(
         ("void f() { object *o = make(); if (o == nullptr) { log(); } touch(o); }", 1),
         ("void f() { object *o; if ((o = make()) == 0) return; touch(o); }", 0),
         ("void f() { object *o = make(); ENSURE(o); touch(o); }", 0),
+        ("void f() { object *o = make(); if (!o) throw_error(1); touch(o); }", 0),
     ],
 )
 def test_a_null_that_is_used_before_its_test_is_found(

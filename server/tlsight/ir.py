@@ -226,10 +226,16 @@ def children(expr: Expr) -> tuple[Expr, ...]:
 
 
 def walk(expr: Expr) -> Iterator[Expr]:
-    """`expr` and everything evaluated inside it, operands first."""
-    for child in children(expr):
-        yield from walk(child)
-    yield expr
+    """`expr` and everything evaluated inside it, operands first; as deep as the text is."""
+    waiting: list[tuple[Expr, bool]] = [(expr, False)]
+    while waiting:
+        item, seen = waiting.pop()
+        operands = () if seen else children(item)
+        if not operands:
+            yield item
+            continue
+        waiting.append((item, True))
+        waiting += [(operand, False) for operand in reversed(operands)]
 
 
 class Tag(NamedTuple):

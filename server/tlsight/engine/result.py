@@ -17,7 +17,7 @@ from tlsight.engine.match import Match, call_matches
 from tlsight.engine.repairing import checked, tested
 from tlsight.engine.report import finding
 from tlsight.engine.roles import Stage, played, settled
-from tlsight.engine.unit import Unit, path, strip
+from tlsight.engine.unit import Unit, last_name, path, strip
 from tlsight.engine.values import CONTENT, CONVERSION, possible
 from tlsight.finding import Finding, Fix, Related
 from tlsight.ir import (
@@ -34,7 +34,6 @@ from tlsight.ir import (
     Member,
     Name,
     Node,
-    SizeOf,
     Unary,
     children,
     walk,
@@ -48,6 +47,7 @@ Outcomes = frozenset[int]
 _ALL = (-3, -2, -1, 0, 1, 2, 3)
 """Everything below -2, -2, -1, 0, 1, 2, and everything above 2."""
 _COMPARISON = re.compile(r"(==|!=|<=|>=|<|>)\s*(-?\d+|null)")
+_LEAVING = re.compile(r"(?i)throw|raise|exit|abort|fatal|panic|longjmp|(?:^|_)die(?:_|$)")
 _FLIPPED = {"==": "==", "!=": "!=", "<": ">", ">": "<", "<=": ">=", ">=": "<="}
 
 
@@ -372,7 +372,7 @@ class _Walk:
                 return self._tested(at, step, state, split)
         if step.act is Act.SWITCH and step.expr is not None and self._is_result(step.expr):
             return self._switched(at, step, state)
-        if self._calls_sink(at, step, state):
+        if self._calls_sink(at, step, state) or self._leaves(step, state):
             return []
         if self.variable is not None and step.evaluates is not None:
             if self._passes_on(step):
@@ -660,6 +660,13 @@ class _Walk:
             return False
         return any(isinstance(item, (Name, Call)) for item in walk(step.expr))
 
+    def _leaves(self, step: Node, state: _State) -> bool:
+        """Whether a step after a failure is a call whose name says that it does not come back."""
+        if not state.tested or state.outcomes & self.means.ok or step.act is not Act.EVALUATE:
+            return False
+        call = strip(step.expr) if step.expr is not None else None
+        return isinstance(call, Call) and _LEAVING.search(last_name(call)) is not None
+
     # Fixes.
 
     def _check_fix(self) -> tuple[Fix, ...]:
@@ -756,10 +763,10 @@ def _contains(expr: Expr, wanted: Expr) -> bool:
 
 def _mentions(expr: Expr) -> Iterator[Expr]:
     """Every part of an expression, those that were evaluated before too."""
-    yield expr
-    if isinstance(expr, SizeOf):
-        return
-    if isinstance(expr, Evaluated):
-        yield from _mentions(expr.expr)
-    for child in children(expr):
-        yield from _mentions(child)
+    waiting = [expr]
+    while waiting:
+        item = waiting.pop()
+        yield item
+        if isinstance(item, Evaluated):
+            waiting.append(item.expr)
+        waiting += children(item)

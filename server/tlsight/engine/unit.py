@@ -239,8 +239,18 @@ class Unit:
         if found is None:
             return None
         if re.search(r"\bauto\b", found.type) and found.initial is not None:
-            return self.type_of(function, found.initial)
+            return self._deduced(function, found, found.initial)
         return found.type
+
+    def _deduced(self, function: int | None, variable: Variable, initial: Expr) -> str | None:
+        """The type of an `auto` variable; None where its initialiser leads back to it."""
+        key = ("deduced", function, variable.span)
+        if key not in self.cache:
+            self.cache[key] = None
+            self.cache[key] = self.type_of(function, initial)
+        known = self.cache[key]
+        assert known is None or isinstance(known, str)
+        return known
 
     def owner_of(self, function: int | None) -> str:
         """The class whose member a function, or the function around a lambda, is."""
