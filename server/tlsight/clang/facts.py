@@ -11,133 +11,32 @@ Structure is not read here: what is a call, an argument or a branch, syntax says
 
 from __future__ import annotations
 
-import bisect
-import ctypes
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
 
-from tlsight.clang.lib import (
-    CONTINUE,
-    RECURSE,
-    VISITOR,
-    Cursor,
-    Kind,
-    Libclang,
-    Pointer,
-    TypeKind,
+from tlsight.clang.declared import Declaration, Declarations
+from tlsight.clang.kinds import (
+    CLASSES,
+    CONSTANT_PARTS,
+    FOLDED,
+    FUNCTIONS,
+    LITERALS,
+    MEMBER_FUNCTIONS,
+    NAMED_DECLARATIONS,
+    REFERENCES,
+    TEMPLATES,
 )
-from tlsight.facts import CallFact, ErrorFact, Facts, MacroFact, NameFact, ParameterFact
+from tlsight.clang.lib import CONTINUE, RECURSE, VISITOR, Cursor, Kind, Libclang, Pointer, TypeKind
+from tlsight.clang.unit import Diagnostic, valid
+from tlsight.facts import CallFact, Facts, MacroFact, NameFact
 from tlsight.text import Span
 
-_ERROR = 3
-_NOT_FOUND = re.compile(r"'(?P<name>[^']+)' file not found")
 _LARGEST_MACRO = 4096
 _MOST_MACROS = 2000
-
-_FUNCTIONS = frozenset(
-    (
-        Kind.FUNCTION,
-        Kind.METHOD,
-        Kind.CONSTRUCTOR,
-        Kind.DESTRUCTOR,
-        Kind.CONVERSION,
-        Kind.FUNCTION_TEMPLATE,
-    )
-)
-_MEMBER_FUNCTIONS = frozenset((Kind.METHOD, Kind.CONSTRUCTOR, Kind.DESTRUCTOR, Kind.CONVERSION))
-_RECORDS = frozenset((Kind.STRUCT, Kind.UNION, Kind.CLASS))
-_TEMPLATES = frozenset((Kind.FUNCTION_TEMPLATE, Kind.CLASS_TEMPLATE, Kind.PARTIAL_SPECIALIZATION))
-_CLASSES = _RECORDS | {Kind.CLASS_TEMPLATE, Kind.PARTIAL_SPECIALIZATION}
-_TYPES = _CLASSES | {
-    Kind.ENUM,
-    Kind.TYPEDEF,
-    Kind.TYPE_ALIAS,
-    Kind.TYPE_PARAMETER,
-}
-_NAMED_DECLARATIONS = (
-    _FUNCTIONS | _TYPES | {Kind.FIELD, Kind.ENUMERATOR, Kind.VARIABLE, Kind.PARAMETER}
-)
-_REFERENCES = frozenset(
-    (
-        Kind.TYPE_REF,
-        Kind.TEMPLATE_REF,
-        Kind.MEMBER_REF,
-        Kind.VARIABLE_REF,
-        Kind.DECLARATION_REF_EXPRESSION,
-        Kind.MEMBER_REF_EXPRESSION,
-    )
-)
-_KIND_WORDS: Mapping[int, str] = {
-    Kind.VARIABLE: "variable",
-    Kind.PARAMETER: "parameter",
-    Kind.FIELD: "field",
-    Kind.ENUMERATOR: "enumerator",
-    Kind.FUNCTION: "function",
-    Kind.FUNCTION_TEMPLATE: "function",
-    **dict.fromkeys(_MEMBER_FUNCTIONS, "method"),
-    **dict.fromkeys(_TYPES, "type"),
-}
-_FOLDED = frozenset(
-    (
-        Kind.PARENTHESES,
-        Kind.UNARY,
-        Kind.BINARY,
-        Kind.CONDITIONAL,
-        Kind.C_CAST,
-        Kind.STATIC_CAST,
-        Kind.FUNCTIONAL_CAST,
-        Kind.SIZEOF,
-    )
-)
-_LITERALS = frozenset((Kind.INTEGER, Kind.FLOATING, Kind.CHARACTER, Kind.BOOLEAN))
-_CONSTANT_PARTS = (
-    _FOLDED
-    | _LITERALS
-    | {
-        Kind.UNEXPOSED_EXPRESSION,
-        Kind.DECLARATION_REF_EXPRESSION,
-        Kind.TYPE_REF,
-        Kind.TEMPLATE_REF,
-        Kind.NAMESPACE_REF,
-    }
-)
 _IDENTIFIER = re.compile(rb"[A-Za-z_]\w*")
-_DEDUCED = re.compile(rb"\b(?:auto|decltype)\b")
-_INITIALISER = re.compile(rb"[=({]")
 _LIBRARY_STYLE = re.compile(r"[A-Za-z0-9]*_\w*[A-Z]|[A-Z]\w*_")
 _WORD_BYTES = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_")
-
-
-class Diagnostic(NamedTuple):
-    """An error of clang's anywhere: its file ('' for none), offset and message."""
-
-    file: str
-    offset: int
-    message: str
-
-    @property
-    def missing(self) -> str:
-        """The header that could not be found, if that is what the error says."""
-        match = _NOT_FOUND.search(self.message)
-        return match["name"] if match else ""
-
-
-def diagnostics(lib: Libclang, unit: Pointer) -> tuple[Diagnostic, ...]:
-    """All errors of a parse, in the order in which clang met them."""
-    found = []
-    file, offset = Pointer(), ctypes.c_uint()
-    for index in range(lib.getNumDiagnostics(unit)):
-        diagnostic = lib.getDiagnostic(unit, index)
-        if lib.getDiagnosticSeverity(diagnostic) >= _ERROR:
-            location = lib.getDiagnosticLocation(diagnostic)
-            lib.getFileLocation(location, ctypes.byref(file), None, None, ctypes.byref(offset))
-            name = lib.text(lib.getFileName(file)) if file.value else ""
-            message = lib.text(lib.getDiagnosticSpelling(diagnostic))
-            found.append(Diagnostic(name, offset.value, message))
-        lib.disposeDiagnostic(diagnostic)
-    return tuple(found)
 
 
 def gather(
@@ -159,19 +58,6 @@ def gather(
 
 
 @dataclass
-class _Declaration:
-    """What is known of a referenced declaration; the dear parts are filled in when asked for."""
-
-    cursor: Cursor
-    kind: int
-    name: str
-    qualified: str
-    sound: bool
-    fact: NameFact | None = None
-    call: tuple[str, tuple[ParameterFact, ...]] | None = None
-
-
-@dataclass
 class _Nodes:
     """The main file's cursors in the order of the visit, with what was found out about each."""
 
@@ -179,7 +65,7 @@ class _Nodes:
     parents: list[int] = field(default_factory=list)
     offsets: list[int] = field(default_factory=list)
     """Where the name of each stands in the main file; -1 where it does not."""
-    declarations: list[_Declaration | None] = field(default_factory=list)
+    declarations: list[Declaration | None] = field(default_factory=list)
     variable: bytearray = field(default_factory=bytearray)
     """1 where the value of an expression cannot be a sound constant."""
     poisoned: bytearray = field(default_factory=bytearray)
@@ -188,7 +74,9 @@ class _Nodes:
     """1 inside templates, where dependent types are no sign of an error."""
 
 
-class _Reader:
+class _Reader(Declarations):
+    """Reads the main file of one parse once."""
+
     def __init__(
         self,
         lib: Libclang,
@@ -198,75 +86,10 @@ class _Reader:
         errors: Sequence[Diagnostic],
         stand_ins: str,
     ) -> None:
-        self.lib = lib
-        self.unit = unit
-        self.data = data
-        self.stand_ins = stand_ins
-        self.main: int | None = lib.getFile(unit, path.encode())
-        self.main_errors = sorted(
-            error.offset for error in errors if error.file == path and not error.missing
-        )
-        self.messages = tuple(
-            ErrorFact(error.offset, error.message)
-            for error in errors
-            if error.file == path and not error.missing
-        )
-        self.header_errors: dict[str, list[int]] = {}
-        for error in errors:
-            if error.file not in ("", path) and not error.missing:
-                self.header_errors.setdefault(error.file, []).append(error.offset)
-        self.suspect = bool(self.main_errors or self.header_errors)
-        self._file = Pointer()
-        self._offset = ctypes.c_uint()
-        self._file_reference = ctypes.byref(self._file)
-        self._offset_reference = ctypes.byref(self._offset)
-        self.files: dict[int, str] = {}
-        self.contents: dict[int, bytes] = {}
-        self.known: dict[int, _Declaration] = {}
-        self.scopes: dict[int, str] = {}
-        self.bases: dict[int, bool] = {}
-        self.sizes: dict[int, bool] = {}
+        super().__init__(lib, unit, path, data, errors, stand_ins)
         self.expansions: dict[int, int] = {}
         """Start of each use of a macro in the main file to its end."""
         self.macros: dict[str, MacroFact] = {}
-
-    # Places
-
-    def place(self, location: Any) -> tuple[int, int]:
-        """The file and offset of a location; an argument of a macro stands where it is spelled."""
-        self.lib.getFileLocation(location, self._file_reference, None, None, self._offset_reference)
-        return self._file.value or 0, self._offset.value
-
-    def extent(self, cursor: Cursor) -> tuple[int, Span]:
-        """The file and the span of a cursor."""
-        extent = self.lib.getCursorExtent(cursor)
-        file, start = self.place(self.lib.getRangeStart(extent))
-        _, end = self.place(self.lib.getRangeEnd(extent))
-        return file, Span(start, max(start, end))
-
-    def name_of_file(self, file: int) -> str:
-        """The name of a file by its handle."""
-        if file not in self.files:
-            self.files[file] = self.lib.text(self.lib.getFileName(file)) if file else ""
-        return self.files[file]
-
-    def content(self, file: int) -> bytes:
-        """The text of a file of the parse."""
-        if file not in self.contents:
-            size = ctypes.c_size_t()
-            start = self.lib.getFileContents(self.unit, file, ctypes.byref(size))
-            self.contents[file] = ctypes.string_at(start, size.value) if start else b""
-        return self.contents[file]
-
-    def erroneous(self, file: int, span: Span) -> bool:
-        """Whether an error stands in a span, its last byte included."""
-        if file == self.main:
-            return _any_within(self.main_errors, span)
-        if not self.header_errors:
-            return False
-        return _any_within(sorted(self.header_errors.get(self.name_of_file(file), ())), span)
-
-    # The visit
 
     def facts(self, wanted: Sequence[Span] | None) -> Facts:
         """Visit the main file and say what is known about it."""
@@ -311,7 +134,7 @@ class _Reader:
                 up = -1
             else:
                 up = index_of.get(parent.d1 if parent_kind >= 100 else parent.d0, -1)
-                if kind in (Kind.COMPOUND, Kind.TRY) and parent_kind in _FUNCTIONS:
+                if kind in (Kind.COMPOUND, Kind.TRY) and parent_kind in FUNCTIONS:
                     body = self.extent(cursor)[1]
                     if wanted is not None and not any(body.overlaps(span) for span in wanted):
                         return skip_over
@@ -363,12 +186,12 @@ class _Reader:
             up = parents[index]
             if up >= 0 and generic[up]:
                 generic[index] = 1
-            if kind in _REFERENCES:
+            if kind in REFERENCES:
                 file, offset = self.place(lib.getCursorLocation(cursor))
                 if file == main:
                     offsets[index] = offset
                 referenced = lib.getCursorReferenced(cursor)
-                if _valid(referenced):
+                if valid(referenced):
                     declarations[index] = self.declaration(referenced)
                 elif kind == Kind.MEMBER_REF_EXPRESSION and not generic[index]:
                     poisoned[index] = 1
@@ -386,19 +209,19 @@ class _Reader:
                 if file == main:
                     offsets[index] = offset
                 referenced = lib.getCursorReferenced(cursor)
-                if _valid(referenced):
+                if valid(referenced):
                     declarations[index] = self.declaration(referenced)
                 elif not generic[index] and self.dependent(cursor):
                     poisoned[index] = 1
             elif kind == Kind.UNEXPOSED_EXPRESSION:
                 if not generic[index] and self.dependent(cursor):
                     poisoned[index] = 1
-            elif kind in _NAMED_DECLARATIONS:
+            elif kind in NAMED_DECLARATIONS:
                 file, offset = self.place(lib.getCursorLocation(cursor))
                 if file == main:
                     offsets[index] = offset
                 known = declarations[index] = self.declaration(cursor)
-                if kind in _TEMPLATES or (kind in _MEMBER_FUNCTIONS and self.in_template(cursor)):
+                if kind in TEMPLATES or (kind in MEMBER_FUNCTIONS and self.in_template(cursor)):
                     generic[index] = 1
                 elif (
                     kind == Kind.PARAMETER
@@ -410,7 +233,7 @@ class _Reader:
                 if kind == Kind.VARIABLE and not known.sound and lib.isInvalidDeclaration(cursor):
                     poisoned[index] = 1
                 variable[index] = 1
-            elif kind not in _CONSTANT_PARTS:
+            elif kind not in CONSTANT_PARTS:
                 variable[index] = 1
         for index in range(count - 1, -1, -1):
             up = parents[index]
@@ -420,190 +243,6 @@ class _Reader:
                 poisoned[up] |= poisoned[index]
                 if nodes.cursors[up].kind != Kind.SIZEOF:
                     variable[up] |= variable[index]
-
-    def dependent(self, cursor: Cursor) -> bool:
-        """Whether an expression's type is unknown: outside a template, clang has recovered."""
-        kind: int = self.lib.getCursorType(cursor).kind
-        return kind == TypeKind.DEPENDENT
-
-    def in_template(self, cursor: Cursor) -> bool:
-        """Whether a member function belongs to a class template."""
-        parent = self.lib.getCursorSemanticParent(cursor)
-        while parent.kind in _CLASSES:
-            if parent.kind in _TEMPLATES:
-                return True
-            parent = self.lib.getCursorSemanticParent(parent)
-        return False
-
-    # Declarations
-
-    def declaration(self, cursor: Cursor) -> _Declaration:
-        """What is known of a declaration, looked up once."""
-        known = self.known.get(cursor.d0)
-        if known is None:
-            name = self.lib.text(self.lib.getCursorSpelling(cursor)).partition("<")[0]
-            if name.startswith("("):  # clang's words for what has no name
-                name = ""
-            scope = self.scope(cursor)
-            known = _Declaration(
-                cursor,
-                cursor.kind,
-                name,
-                f"{scope}::{name}" if scope else name,
-                self.sound(cursor),
-            )
-            self.known[cursor.d0] = known
-        return known
-
-    def scope(self, cursor: Cursor) -> str:
-        """The qualified name of what a declaration stands in, without what nobody spells."""
-        lib = self.lib
-        if cursor.kind == Kind.PARAMETER or cursor.kind == Kind.TYPE_PARAMETER:
-            return ""
-        parent = lib.getCursorSemanticParent(cursor)
-        known = self.scopes.get(parent.d0)
-        if known is not None:
-            return known
-        kind = parent.kind
-        result = ""
-        if kind in _CLASSES or kind in (Kind.NAMESPACE, Kind.ENUM, Kind.LINKAGE):
-            result = self.scope(parent)
-            name = lib.text(lib.getCursorSpelling(parent)).partition("<")[0]
-            transparent = (
-                kind == Kind.LINKAGE
-                or not name
-                or name.startswith("(")
-                or (kind == Kind.NAMESPACE and lib.Cursor_isInlineNamespace(parent))
-                or (kind == Kind.ENUM and not lib.EnumDecl_isScoped(parent))
-            )
-            if not transparent:
-                result = f"{result}::{name}" if result else name
-        if parent.d0:
-            self.scopes[parent.d0] = result
-        return result
-
-    def sound(self, cursor: Cursor) -> bool:
-        """Whether a declaration is as its author meant it, as far as clang can tell."""
-        lib = self.lib
-        if lib.isInvalidDeclaration(cursor):
-            return cursor.kind in _CLASSES
-        if not self.suspect:
-            return True
-        kind = cursor.kind
-        if kind == Kind.ENUMERATOR:
-            return self.declaration(lib.getCursorSemanticParent(cursor)).sound
-        if kind in _CLASSES or kind == Kind.NAMESPACE:
-            return True
-        file, span = self.extent(cursor)
-        refers_well, body = self.refers_well(cursor)
-        if body is not None:
-            span = Span(span.start, max(span.start, body - 1))
-        elif kind in (Kind.VARIABLE, Kind.FIELD) and file == self.main:
-            span = self.declarator(cursor, span)
-        return refers_well and not self.erroneous(file, span)
-
-    def declarator(self, cursor: Cursor, span: Span) -> Span:
-        """The part of a variable's declaration that says its type, if that part says it."""
-        if _DEDUCED.search(self.data, span.start, span.end):
-            return span
-        _, name = self.place(self.lib.getCursorLocation(cursor))
-        match = _INITIALISER.search(self.data, name, span.end)
-        return Span(span.start, match.start() - 1) if match else span
-
-    def refers_well(self, cursor: Cursor) -> tuple[bool, int | None]:
-        """Whether the types of a declaration, and the values of an enumeration, are sound.
-
-        Also where its body starts, if it has one.
-        """
-        lib = self.lib
-        body: int | None = None
-        used: list[Cursor] = []
-        wanted = _REFERENCES if cursor.kind == Kind.ENUM else (Kind.TYPE_REF,)
-
-        def visitor(child: Cursor, _: Cursor, __: object) -> int:
-            nonlocal body
-            if child.kind in (Kind.COMPOUND, Kind.TRY):
-                body = self.extent(child)[1].start if body is None else body
-                return CONTINUE
-            if child.kind in wanted:
-                used.append(lib.getCursorReferenced(child))
-            return RECURSE
-
-        lib.visitChildren(cursor, VISITOR(visitor), None)
-        well = all(
-            self.declaration(item).sound
-            for item in used
-            if _valid(item) and cursor.d0 not in (item.d0, lib.getCursorSemanticParent(item).d0)
-        )
-        return well, body
-
-    def constant(self, known: _Declaration) -> bool:
-        """Whether a referenced declaration has a value that clang may fold."""
-        if not known.sound:
-            return False
-        if known.kind == Kind.ENUMERATOR:
-            return True
-        return known.kind == Kind.VARIABLE and self.value(known) is not None
-
-    def value(self, known: _Declaration) -> int | None:
-        """The value of an enumerator, or of a constant with an initialiser that can be folded."""
-        return self.fact(known).value if known.sound else None
-
-    def fact(self, known: _Declaration) -> NameFact:
-        """The fact about a name that refers to this declaration."""
-        if known.fact is None:
-            lib = self.lib
-            kind = lib.getCursorType(known.cursor)
-            spelled = lib.text(lib.getTypeSpelling(kind))
-            value: int | None = None
-            if known.kind == Kind.ENUMERATOR:
-                value = lib.getEnumConstantDeclValue(known.cursor)
-            elif known.kind == Kind.VARIABLE and lib.isConstQualifiedType(kind):
-                value = self.initial_value(known, kind)
-            known.fact = NameFact(
-                known.qualified, _KIND_WORDS.get(known.kind, "other"), spelled, value
-            )
-        return known.fact
-
-    def initial_value(self, known: _Declaration, kind: Any) -> int | None:
-        """The value of a constant, if its initialiser consists of sound constants only."""
-        lib = self.lib
-        if lib.getCanonicalType(kind).kind not in TypeKind.INTEGERS:
-            return None
-        known.fact = NameFact(known.qualified, "variable", "", None)
-        foldable = True
-
-        def visitor(child: Cursor, _: Cursor, __: object) -> int:
-            nonlocal foldable
-            if child.kind not in _CONSTANT_PARTS or child.kind == Kind.SIZEOF:
-                foldable = False
-            elif child.kind == Kind.DECLARATION_REF_EXPRESSION:
-                referenced = lib.getCursorReferenced(child)
-                if not _valid(referenced) or not self.constant(self.declaration(referenced)):
-                    foldable = False
-            elif child.kind == Kind.UNEXPOSED_EXPRESSION and self.dependent(child):
-                foldable = False
-            return RECURSE if foldable else 0
-
-        lib.visitChildren(known.cursor, VISITOR(visitor), None)
-        return self.evaluate(known.cursor) if foldable else None
-
-    def evaluate(self, cursor: Cursor) -> int | None:
-        """The integer that an expression, or a variable's initialiser, folds to."""
-        lib = self.lib
-        result = lib.Cursor_Evaluate(cursor)
-        if not result:
-            return None
-        try:
-            if lib.EvalResult_getKind(result) != 1:
-                return None
-            if lib.EvalResult_isUnsignedInt(result):
-                return int(lib.EvalResult_getAsUnsigned(result))
-            return int(lib.EvalResult_getAsLongLong(result))
-        finally:
-            lib.EvalResult_dispose(result)
-
-    # Names
 
     def names(self, nodes: _Nodes) -> dict[int, NameFact]:
         """The facts about names that are spelled where clang says that they are."""
@@ -636,8 +275,6 @@ class _Reader:
             end >= len(self.data) or self.data[end] not in _WORD_BYTES
         )
 
-    # Calls
-
     def calls(self, nodes: _Nodes) -> dict[int, CallFact]:
         """The facts about calls, by the anchor of their callee."""
         facts: dict[int, CallFact] = {}
@@ -657,7 +294,7 @@ class _Reader:
             facts.setdefault(anchor, CallFact(known.qualified, result, parameters, receiver))
         return facts
 
-    def callee(self, nodes: _Nodes, index: int, known: _Declaration) -> tuple[int, str] | None:
+    def callee(self, nodes: _Nodes, index: int, known: Declaration) -> tuple[int, str] | None:
         """The anchor of a call and the type of its receiver, if it is spelled as a call."""
         if known.kind == Kind.CONSTRUCTOR:
             anchor = self.construction(nodes, index)
@@ -685,7 +322,7 @@ class _Reader:
             return None
         if known.name == "operator()":
             return anchor, self.fact(target).type
-        if known.kind not in _MEMBER_FUNCTIONS:
+        if known.kind not in MEMBER_FUNCTIONS:
             return anchor, ""
         return anchor, self.receiver(nodes, first) or known.qualified.rpartition("::")[0]
 
@@ -715,17 +352,6 @@ class _Reader:
         if cursors[inner].kind in (Kind.TYPE_REF, Kind.NAMESPACE_REF, Kind.TEMPLATE_REF):
             return ""
         return self.class_name(lib.getCursorType(cursors[inner]))
-
-    def class_name(self, kind: Any) -> str:
-        """The qualified name of the class of a type, through pointers and references."""
-        lib = self.lib
-        kind = lib.getCanonicalType(kind)
-        while kind.kind in (TypeKind.POINTER, TypeKind.L_REFERENCE, TypeKind.R_REFERENCE):
-            kind = lib.getPointeeType(kind)
-        declared = lib.getTypeDeclaration(kind)
-        if not _valid(declared):
-            return ""
-        return self.declaration(declared).qualified
 
     def construction(self, nodes: _Nodes, index: int) -> int | None:
         """The anchor of a constructor's call if it is spelled: `T x(a)`, `T(a)`, `m(a)`."""
@@ -767,67 +393,12 @@ class _Reader:
                 best = offset
         return best
 
-    def signature(self, known: _Declaration) -> tuple[str, tuple[ParameterFact, ...]]:
-        """The result type and the parameters of a callee."""
-        if known.call is None:
-            lib = self.lib
-            if known.kind in (Kind.VARIABLE, Kind.PARAMETER, Kind.FIELD):
-                known.call = self.pointed_signature(known)
-            else:
-                if known.kind == Kind.CONSTRUCTOR:
-                    result = known.qualified.rpartition("::")[0]
-                else:
-                    result = lib.text(lib.getTypeSpelling(lib.getCursorResultType(known.cursor)))
-                known.call = result, self.parameters(known.cursor)
-        return known.call
-
-    def pointed_signature(self, known: _Declaration) -> tuple[str, tuple[ParameterFact, ...]]:
-        """The result and parameter types of the function that a variable points to."""
-        lib = self.lib
-        kind = lib.getCanonicalType(lib.getCursorType(known.cursor))
-        while kind.kind in (TypeKind.POINTER, TypeKind.L_REFERENCE, TypeKind.R_REFERENCE):
-            kind = lib.getPointeeType(kind)
-        count = lib.getNumArgTypes(kind)
-        if count < 0:
-            return "", ()
-        return lib.text(lib.getTypeSpelling(lib.getResultType(kind))), tuple(
-            ParameterFact("", lib.text(lib.getTypeSpelling(lib.getArgType(kind, index))))
-            for index in range(count)
-        )
-
-    def parameters(self, cursor: Cursor) -> tuple[ParameterFact, ...]:
-        """The parameters of a function, with the default arguments of its first declaration."""
-        lib = self.lib
-        first: Cursor | None = None
-        facts = []
-        for index in range(max(0, lib.Cursor_getNumArguments(cursor))):
-            parameter = lib.Cursor_getArgument(cursor, index)
-            name = lib.text(lib.getCursorSpelling(parameter))
-            kind = lib.text(lib.getTypeSpelling(lib.getCursorType(parameter)))
-            default = self.default(parameter)
-            if default is None:
-                first = first or lib.getCanonicalCursor(cursor)
-                if first.d0 != cursor.d0:
-                    default = self.default(lib.Cursor_getArgument(first, index))
-            facts.append(ParameterFact(name, kind, default))
-        return tuple(facts)
-
-    def default(self, parameter: Cursor) -> str | None:
-        """The default argument of a parameter as its declaration spells it."""
-        file, span = self.extent(parameter)
-        if not file:
-            return None
-        text = (self.data if file == self.main else self.content(file))[span.start : span.end]
-        return _default(text.decode(errors="replace"))
-
-    # Soundness of calls
-
     def disturbed(self, nodes: _Nodes, index: int) -> bool:
         """Whether an error stands in a call."""
         file, span = self.extent(nodes.cursors[index])
         return self.erroneous(file, span) or bool(nodes.poisoned[index])
 
-    def hidden(self, nodes: _Nodes, index: int, known: _Declaration, anchor: int) -> bool:
+    def hidden(self, nodes: _Nodes, index: int, known: Declaration, anchor: int) -> bool:
         """Whether a method that we do not know may hide the function that a call resolves to.
 
         Nobody names methods in the manner of `LIB_function`, and a qualified name says which it is.
@@ -837,52 +408,14 @@ class _Reader:
         up = index
         while up >= 0:
             cursor = nodes.cursors[up]
-            if cursor.kind in _CLASSES and self.unknown_base(cursor):
+            if cursor.kind in CLASSES and self.unknown_base(cursor):
                 return True
-            if cursor.kind in _MEMBER_FUNCTIONS and self.unknown_base(
+            if cursor.kind in MEMBER_FUNCTIONS and self.unknown_base(
                 self.lib.getCursorSemanticParent(cursor)
             ):
                 return True
             up = nodes.parents[up]
         return False
-
-    def unknown_base(self, cursor: Cursor) -> bool:
-        """Whether a class may inherit a method that hides a function of that name."""
-        known = self.bases.get(cursor.d0)
-        if known is not None:
-            return known
-        self.bases[cursor.d0] = False
-        lib = self.lib
-        definition = lib.getCursorDefinition(cursor)
-        if not _valid(definition):
-            definition = cursor
-        file, span = self.extent(definition)
-        first_member = span.end
-        bases: list[Cursor] = []
-
-        def visitor(child: Cursor, _: Cursor, __: object) -> int:
-            nonlocal first_member
-            if child.kind == Kind.BASE:
-                bases.append(lib.getTypeDeclaration(lib.getCanonicalType(lib.getCursorType(child))))
-                return CONTINUE
-            if child.kind in _REFERENCES:
-                return CONTINUE
-            first_member = min(first_member, self.extent(child)[1].start)
-            return 0
-
-        lib.visitChildren(definition, VISITOR(visitor), None)
-        result = self.erroneous(file, Span(span.start, max(span.start, first_member - 1))) or any(
-            not _valid(base) or self.stands_in(base) or self.unknown_base(base) for base in bases
-        )
-        self.bases[cursor.d0] = result
-        return result
-
-    def stands_in(self, cursor: Cursor) -> bool:
-        """Whether a declaration comes from a header that stands in for a missing one."""
-        file, _ = self.place(self.lib.getCursorLocation(cursor))
-        return bool(self.stand_ins) and self.name_of_file(file).startswith(self.stand_ins)
-
-    # Constants
 
     def constants(self, nodes: _Nodes) -> dict[Span, int]:
         """The values of expressions that are not plain names or numbers, outermost only."""
@@ -898,7 +431,7 @@ class _Reader:
                 continue
             if nodes.variable[index] or nodes.generic[index] or nodes.poisoned[index]:
                 continue
-            if kind not in _FOLDED and kind not in _LITERALS:
+            if kind not in FOLDED and kind not in LITERALS:
                 if kind != Kind.DECLARATION_REF_EXPRESSION:
                     continue
                 known = nodes.declarations[index]
@@ -907,7 +440,7 @@ class _Reader:
             file, span = self.extent(cursor)
             if file != main or span.start == span.end:
                 continue
-            if kind in _LITERALS and span.start not in self.expansions:
+            if kind in LITERALS and span.start not in self.expansions:
                 continue
             if self.ambiguous(nodes, index, span) or self.erroneous(file, span):
                 continue
@@ -957,34 +490,6 @@ class _Reader:
                     return False
         return True
 
-    def whole(self, cursor: Cursor) -> bool:
-        """Whether a type is declared with everything that is in it."""
-        known = self.sizes.get(cursor.d0)
-        if known is not None:
-            return known
-        self.sizes[cursor.d0] = True
-        lib = self.lib
-        definition = lib.getCursorDefinition(cursor)
-        if not _valid(definition):
-            definition = cursor
-        result = not lib.isInvalidDeclaration(definition) and not (
-            definition.kind in _CLASSES and self.stands_in(definition)
-        )
-        if result and definition.kind in (*_CLASSES, Kind.TYPEDEF, Kind.TYPE_ALIAS):
-            parts: list[Cursor] = []
-
-            def visitor(child: Cursor, _: Cursor, __: object) -> int:
-                if child.kind == Kind.TYPE_REF:
-                    parts.append(lib.getCursorReferenced(child))
-                return RECURSE if child.kind in (Kind.FIELD, Kind.BASE) else CONTINUE
-
-            lib.visitChildren(definition, VISITOR(visitor), None)
-            result = all(self.whole(part) for part in parts)
-        self.sizes[cursor.d0] = result
-        return result
-
-    # Bodies and text left out
-
     def judge(
         self,
         nodes: _Nodes,
@@ -1025,17 +530,6 @@ class _Reader:
         return tuple(sorted(spans))
 
 
-def _valid(cursor: Cursor) -> bool:
-    """Whether libclang had an answer at all."""
-    kind: int = cursor.kind
-    return not Kind.FIRST_INVALID <= kind <= Kind.LAST_INVALID
-
-
-def _any_within(offsets: Sequence[int], span: Span) -> bool:
-    position = bisect.bisect_left(offsets, span.start)
-    return position < len(offsets) and offsets[position] <= span.end
-
-
 _MACRO_PARAMETERS = re.compile(r"\(([^()]*)\)")
 _COMMENT = re.compile(r"/\*.*?\*/|//[^\n]*", re.DOTALL)
 _CONTINUED = re.compile(r"\\\r?\n")
@@ -1050,16 +544,3 @@ def _macro(text: str, name: str) -> MacroFact | None:
         return MacroFact(None, rest.strip())
     names = tuple(part.strip() for part in match[1].split(","))
     return MacroFact(names if names != ("",) else (), rest[match.end() :].strip())
-
-
-def _default(text: str) -> str | None:
-    """The text after the first `=` that stands in no brackets."""
-    depth = 0
-    for index, char in enumerate(text):
-        if char in "([{<":
-            depth += 1
-        elif char in ")]}>":
-            depth -= 1
-        elif char == "=" and depth == 0:
-            return text[index + 1 :].strip() or None
-    return None

@@ -19,9 +19,9 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from tlsight.clang.facts import Diagnostic
 from tlsight.clang.index import HeaderIndex
 from tlsight.clang.lib import INCLUSION_VISITOR, Libclang, Pointer
+from tlsight.clang.unit import Diagnostic
 from tlsight.rule import Header
 
 _ATTRIBUTE = re.compile(

@@ -115,8 +115,6 @@ _PROTOTYPES: dict[str, tuple[Any, ...]] = {
     "getDiagnosticSeverity": (_INT, Pointer),
     "getDiagnosticSpelling": (Text, Pointer),
     "getDiagnosticLocation": (Location, Pointer),
-    "getCursor": (Cursor, Pointer, Location),
-    "getLocationForOffset": (Location, Pointer, Pointer, _UINT),
     "getCursorLocation": (Location, Cursor),
     "getCursorExtent": (Range, Cursor),
     "getRangeStart": (Location, Range),
@@ -131,9 +129,7 @@ _PROTOTYPES: dict[str, tuple[Any, ...]] = {
     "getCursorType": (Type, Cursor),
     "getCursorResultType": (Type, Cursor),
     "isInvalidDeclaration": (_UINT, Cursor),
-    "Cursor_isAnonymous": (_UINT, Cursor),
     "Cursor_isInlineNamespace": (_UINT, Cursor),
-    "Cursor_isMacroFunctionLike": (_UINT, Cursor),
     "Cursor_getNumArguments": (_INT, Cursor),
     "Cursor_getArgument": (Cursor, Cursor, _UINT),
     "Cursor_Evaluate": (Pointer, Cursor),
@@ -144,6 +140,8 @@ _PROTOTYPES: dict[str, tuple[Any, ...]] = {
     "EvalResult_dispose": (None, Pointer),
     "EnumDecl_isScoped": (_UINT, Cursor),
     "getEnumConstantDeclValue": (ctypes.c_longlong, Cursor),
+    "getCString": (ctypes.c_char_p, Text),
+    "disposeString": (None, Text),
     "getTypeSpelling": (Text, Type),
     "getTypeDeclaration": (Cursor, Type),
     "getCanonicalType": (Type, Type),
@@ -153,8 +151,6 @@ _PROTOTYPES: dict[str, tuple[Any, ...]] = {
     "getArgType": (Type, Type, _UINT),
     "getResultType": (Type, Type),
     "isConstQualifiedType": (_UINT, Type),
-    "getCString": (ctypes.c_char_p, Text),
-    "disposeString": (None, Text),
 }
 
 
@@ -264,16 +260,12 @@ class Kind:
 class TypeKind:
     """`CXTypeKind` of libclang 18."""
 
-    INVALID = 0
     DEPENDENT = 26
     POINTER = 101
     L_REFERENCE = 103
     R_REFERENCE = 104
     RECORD = 105
-    ENUM = 106
-    FUNCTION = (110, 111)
     ARRAYS = (112, 114, 115, 116)
-    AUTO = 118
     INTEGERS = frozenset((*range(3, 21), 106))
 
 

@@ -15,11 +15,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from tlsight.clang.builtin import OWN, resource_folder
-from tlsight.clang.facts import Diagnostic, diagnostics, gather
+from tlsight.clang.facts import gather
 from tlsight.clang.flags import Command
 from tlsight.clang.headers import NOTHING, missing, search, stand_ins
 from tlsight.clang.index import HeaderIndex
 from tlsight.clang.lib import LibclangMissing, Option, Pointer, UnsavedFile, load
+from tlsight.clang.unit import Diagnostic, diagnostics
 from tlsight.facts import Facts
 from tlsight.rule import Header
 from tlsight.text import Span
