@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tlsight.clang import ClangFailed, Command, HeaderIndex, Session
+from tlsight.clang import ClangFailed, Command, HeaderIndex, Session, find_command
 from tlsight.clang.builtin import OWN, best_of, builtin_folder
 from tlsight.facts import Facts, MacroFact, NameFact, ParameterFact
 from tlsight.rule import Header
@@ -615,3 +615,25 @@ void f() { take(LITERAL("a")); take(ALIAS("b")); T t = LITERAL("c"); }
         "take": "take",
         "ALIAS": "T::T",
     }
+
+
+@pytest.mark.corpus
+def test_real_headers_tell_their_default_arguments(session: Open) -> None:
+    text = (
+        "#include <QtNetwork/QSslCertificate>\n"
+        "QByteArray f(const QSslCertificate &certificate) { return certificate.digest(); }\n"
+    )
+    command = find_command(
+        Path("/nowhere/main.cpp"),
+        build=None,
+        root=Path("/nowhere"),
+        data=text.encode(),
+        include_folders=("/usr/include/*-linux-gnu/qt6",),
+    )
+
+    facts = session(command=command, lone=False).update(text.encode())
+
+    assert (facts.errors, facts.missing_headers) == ((), ())
+    assert facts.calls[at(text, "digest")].parameters == (
+        ParameterFact("algorithm", "QCryptographicHash::Algorithm", "QCryptographicHash::Md5"),
+    )
