@@ -152,6 +152,15 @@ def test_what_was_not_analysed_is_said_with_place_function_and_reason() -> None:
     ] == [line.plain for line in text.unanalysed([answer])]
 
 
+def test_places_with_the_same_reason_are_one_line() -> None:
+    items = [Unanalysed("too many paths", Span(n, n + 1), f"f{n}") for n in range(10)]
+    lines = list(text.unanalysed([Answer("a.c", "a.c", b"x" * 20, Report((), (), tuple(items)))]))
+
+    assert ["a.c:1:1: not analysed: f0, f1, f2, f3, f4, f5, f6, f7 and 2 more: too many paths"] == [
+        line.plain for line in lines
+    ]
+
+
 def test_the_last_line_counts() -> None:
     clean = Answer("b.c", "b.c", b"", Report())
     mended = Fix("Use 2", (Edit(Span(2, 3), "2"),), Safety.SAFE)

@@ -18,6 +18,9 @@ from tlsight.views.page import documentation
 
 _STYLES = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.INFORMATION: "cyan"}
 
+_WIDE = 400
+"""A table that no terminal shows has one line for each rule, for the next program to read."""
+
 
 def explain(rule: str) -> Status:
     """Effect: shows the page of a rule; as Markdown where the output is no terminal."""
@@ -53,5 +56,5 @@ def rules(form: str) -> Status:
             ", ".join(library.id for library in json.libraries_of(rule, rulebook)),
             rule.title + ("" if rule.enabled else " (off by default)"),
         )
-    terminal.print(table, soft_wrap=False)
+    terminal.print(table, soft_wrap=False, width=None if terminal.is_terminal else _WIDE)
     return Status.CLEAN

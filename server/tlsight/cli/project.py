@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from importlib import resources
@@ -93,12 +94,12 @@ def _build_folder(path: Path) -> Path:
 
 
 def _root(paths: Sequence[Path]) -> Path | None:
-    """The folder under version control, else the folder that was named, else none."""
+    """The folder under version control, else the one around the folders named, else none."""
     for path in paths:
         if mark := _above(path, _ROOT_MARKS):
             return mark.parent
     folders = [path.resolve() for path in paths if path.is_dir()]
-    return folders[0] if folders else None
+    return Path(os.path.commonpath(folders)) if folders else None
 
 
 def _above(path: Path, names: Sequence[str]) -> Path | None:

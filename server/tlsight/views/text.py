@@ -24,6 +24,8 @@ _STYLES = {
 _TAB = 4
 _WIDTH = 160
 """A line that is wider than this is shown as a window around the carets."""
+_NAMES = 8
+"""More names than this are counted."""
 _FIX_LINES = 6
 """A fix that touches more lines than this is named but not shown."""
 
@@ -36,11 +38,14 @@ def findings(answer: Answer) -> Iterator[Text]:
 
 
 def unanalysed(answers: Iterable[Answer]) -> Iterator[Text]:
-    """One line for each thing that could not be judged, and why."""
+    """What could not be judged: one line for each file and reason, at the first such place."""
     for answer in answers:
         lines = Lines.of(answer.data)
+        by_reason: dict[str, list[Unanalysed]] = {}
         for item in answer.report.unanalysed:
-            yield _unanalysed_line(answer, lines, item)
+            by_reason.setdefault(item.reason, []).append(item)
+        for items in by_reason.values():
+            yield _unanalysed_line(answer, lines, items)
 
 
 def missing_headers(answers: Iterable[Answer]) -> Text | None:
@@ -51,11 +56,10 @@ def missing_headers(answers: Iterable[Answer]) -> Text | None:
     names = sorted({name for answer in answers for name in answer.report.missing_headers})
     if not names:
         return None
-    shown = ", ".join(visible(name) for name in names[:8])
-    more = f" and {len(names) - 8} more" if len(names) > 8 else ""
+    shown = _some([visible(name) for name in names])
     line = Text("note: ", style="bold")
     return line.append(
-        f"headers not found, and replaced by what rule pages declare: {shown}{more}",
+        f"headers not found, and replaced by what rule pages declare: {shown}",
         style="not bold",
     )
 
@@ -104,16 +108,25 @@ def _block(answer: Answer, lines: Lines, finding: Finding) -> Text:
     return block
 
 
-def _unanalysed_line(answer: Answer, lines: Lines, item: Unanalysed) -> Text:
-    if item.span is None:
+def _unanalysed_line(answer: Answer, lines: Lines, items: Sequence[Unanalysed]) -> Text:
+    first = items[0]
+    if first.span is None:
         line = Text(f"{visible(answer.path)}: ", style="bold")
         line.append("not analysed: ", style="bold magenta")
     else:
-        start = clamped(answer.data, item.span).start
+        start = clamped(answer.data, first.span).start
         line = _head(answer, lines, start, "not analysed", "bold magenta")
-    if item.function:
-        line.append(f"{visible(item.function)}: ", style="not bold")
-    return line.append(visible(item.reason), style="not bold")
+    names = [visible(item.function) for item in items if item.function]
+    if names:
+        line.append(f"{_some(names)}: ", style="not bold")
+    elif len(items) > 1:
+        line.append(f"{len(items)} places: ", style="not bold")
+    return line.append(visible(first.reason), style="not bold")
+
+
+def _some(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _NAMES} more" if len(names) > _NAMES else ""
+    return ", ".join(names[:_NAMES]) + more
 
 
 def _head(answer: Answer, lines: Lines, offset: int, word: str, style: str) -> Text:
