@@ -189,6 +189,8 @@ def _named_call(unit: Unit, node: Syntax, function: Syntax, brackets: Syntax) ->
         if expanded is not None:
             return expanded
     elif unit.cpp and unit.is_type(text):
+        if unit.is_value_type(text):
+            return _number_cast(unit, node, text, brackets)
         kind = CallKind.CONSTRUCT
     where = unit.offset(anchor)
     name = Name(unit.span(function), text, where)

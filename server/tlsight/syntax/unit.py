@@ -127,6 +127,12 @@ class Unit:
         environment = self.environment
         return name in self.local_names or name in environment.objects or name in environment.roles
 
+    def is_value_type(self, name: str) -> bool:
+        """Whether a type has no constructor: it is a number, an enumeration or a pointer."""
+        last = name.rpartition("::")[2]
+        values = self.environment.values
+        return last.endswith("_t") or name in values or last in values
+
     def is_type(self, name: str) -> bool:
         """Whether a name, qualified or not, is known to be a type."""
         types = self.environment.types

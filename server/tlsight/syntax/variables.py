@@ -186,10 +186,7 @@ def is_class(unit: Unit, base: Base) -> bool:
     if base.node.type in ("placeholder_type_specifier", "decltype"):
         return False
     name = _class_name(base)
-    last = name.rpartition("::")[2]
-    return not (
-        last.endswith("_t") or name in unit.environment.values or last in unit.environment.values
-    )
+    return not unit.is_value_type(name)
 
 
 def _constructs(unit: Unit, brackets: Syntax) -> bool:
