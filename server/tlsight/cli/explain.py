@@ -43,10 +43,10 @@ def rules(form: str) -> Status:
     if form == "json":
         output.write_bytes(json.rules(rulebook).encode())
         return Status.CLEAN
-    terminal = output.console(sys.stdout)
+    terminal = output.console(sys.stdout, piped_width=_WIDE)
     table = Table(box=None, pad_edge=False, header_style="bold")
     for heading in ("rule", "severity", "aspect", "fix", "libraries", "what is wrong"):
-        table.add_column(heading, no_wrap=heading == "rule", overflow="fold")
+        table.add_column(heading, no_wrap=heading in ("rule", "severity", "aspect", "fix"))
     for rule in sorted(rulebook.properties.values(), key=lambda item: (item.aspect, item.id)):
         table.add_row(
             rule.id,
@@ -56,5 +56,5 @@ def rules(form: str) -> Status:
             ", ".join(library.id for library in json.libraries_of(rule, rulebook)),
             rule.title + ("" if rule.enabled else " (off by default)"),
         )
-    terminal.print(table, soft_wrap=False, width=None if terminal.is_terminal else _WIDE)
+    terminal.print(table, soft_wrap=False)
     return Status.CLEAN

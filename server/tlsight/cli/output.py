@@ -19,9 +19,15 @@ class _Console(Console):
         raise BrokenPipeError
 
 
-def console(stream: TextIO) -> Console:
-    """A console that never reflows, guesses or interprets what it is given."""
-    return _Console(file=stream, soft_wrap=True, highlight=False, markup=False, emoji=False)
+def console(stream: TextIO, piped_width: int | None = None) -> Console:
+    """A console that never reflows, guesses or interprets what it is given.
+
+    `piped_width` is how wide tables may be where there is no terminal.
+    """
+    width = None if stream.isatty() else piped_width
+    return _Console(
+        file=stream, width=width, soft_wrap=True, highlight=False, markup=False, emoji=False
+    )
 
 
 def plain(blocks: Iterable[Text]) -> bytes:
