@@ -244,7 +244,8 @@ def meanings(stage: Stage, vocabulary: Vocabulary, value: Value) -> Iterator[tup
             if meaning is not None:
                 yield meaning, word
         return
-    names = value.flags if vocabulary.reads == "flags" and value.flags else value.names
+    flags = vocabulary.reads == "flags" and value.flags
+    names = sorted(value.flags) if flags else value.names
     known = False
     for name in names:
         for constant, meaning in vocabulary.means.items():

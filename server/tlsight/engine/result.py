@@ -146,7 +146,7 @@ def _reported(
         mistake.span,
         words,
         related=mistake.related,
-        fixes=mistake.fixes,
+        fixes=mistake.fixes if rule.safety is not None else (),
     )
 
 
@@ -304,8 +304,8 @@ class _Walk:
         else:
             return None
         number = self._number(other)
-        if number is None:
-            return None
+        if number is None or not _ALL[1] <= number <= _ALL[-2]:
+            return None  # a number that no outcome stands for alone
         return frozenset(
             item for item in self.means.all if _compare(self._value(item), operator, number)
         )
