@@ -314,9 +314,8 @@ def _ours(path: Path, data: bytes, skipped: list[Extent], types: frozenset[str])
         if function.kind not in ("lambda", "initialiser"):
             seen.bodies.add(function.body.start)
         for node in function.nodes:
-            if node.act is ir.Act.TEST and node.expr is not None:
-                if not isinstance(node.expr, ir.Opaque):
-                    seen.conditions.add((node.span.start, node.span.end))
+            if node.act is ir.Act.TEST and not isinstance(node.expr, ir.Opaque):
+                seen.conditions.add((node.span.start, node.span.end))
             if node.act is ir.Act.RETURN:
                 seen.returns.add((node.span.start, node.span.start + 6))
             for edge in node.next:

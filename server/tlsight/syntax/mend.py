@@ -13,6 +13,7 @@ import tree_sitter
 from tlsight.syntax.replace import closing, previous_byte
 from tlsight.syntax.scan import blank
 
+_NEAR = 300
 _CAPITALS = rb"(?:[A-Z_][A-Z0-9_]{2,}|[A-Za-z]\w*_[A-Z]{3,})"
 _ATTRIBUTE = re.compile(rb"\b" + _CAPITALS + rb"\b(?=\s+[A-Za-z_~])")
 _AFTER_NAME = re.compile(rb"(?<=[\w\]])\s+" + _CAPITALS + rb"\b(?=\s*[,)=;])")
@@ -33,19 +34,35 @@ _SECTION = re.compile(
 _RECORD = re.compile(rb"\s*(?:template\s*<[^{]*>\s*)?(?:class|struct)\b")
 
 
-def count_errors(root: tree_sitter.Node) -> int:
-    """How much of a tree is not grammar: bytes in errors, and missing tokens."""
-    total = 0
-    stack = [root]
+def error_spans(root: tree_sitter.Node) -> list[tuple[int, int]]:
+    """Where a tree is not grammar: its errors and missing tokens."""
+    found: list[tuple[int, int]] = []
+    stack = [root] if root.has_error else []
     while stack:
         node = stack.pop()
-        if node.is_error:
-            total += 10 + node.end_byte - node.start_byte
-        elif node.is_missing:
-            total += 10
+        if node.is_error or node.is_missing:
+            found.append((node.start_byte, node.end_byte))
         if node.has_error:
             stack.extend(node.children)
-    return total
+    return found
+
+
+def weight(errors: list[tuple[int, int]]) -> int:
+    """How bad errors are: fewer of them is better, then shorter ones."""
+    return sum(10 + end - start for start, end in errors)
+
+
+def near(text: bytes, changed: bytes, errors: list[tuple[int, int]]) -> bytes:
+    """The changes of a candidate that stand near an error, the others undone."""
+    pieces: list[bytes] = []
+    done = 0
+    for start, end in sorted(errors):
+        first, last = max(done, start - _NEAR), min(len(text), end + _NEAR)
+        if first < last:
+            pieces += (text[done:first], changed[first:last])
+            done = last
+    pieces.append(text[done:])
+    return b"".join(pieces)
 
 
 def _without_first_word(text: bytes) -> bytes:

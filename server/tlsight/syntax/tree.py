@@ -16,7 +16,7 @@ import tree_sitter_cpp
 
 from tlsight.syntax.chunks import Chunk, chunks
 from tlsight.syntax.conditions import Regions, settle
-from tlsight.syntax.mend import MENDS, count_errors
+from tlsight.syntax.mend import MENDS, error_spans, near, weight
 from tlsight.syntax.replace import replace
 from tlsight.syntax.scan import Scan, scan
 
@@ -84,16 +84,18 @@ def parse_text(source: bytes, language: str) -> tuple[bytes, tree_sitter.Node]:
     root = parser.parse(source).root_node
     if not root.has_error:
         return source, root
-    best, text = count_errors(root), source
+    text = source
+    errors = error_spans(root)
     for candidates in MENDS:
-        for changed in tuple(candidates(text)):
+        for candidate in tuple(candidates(text)):
+            changed = near(text, candidate, errors)
             if changed == text:
                 continue
             other = parser.parse(changed).root_node
-            errors = count_errors(other)
-            if errors < best:
-                best, text, root = errors, changed, other
-        if not best:
+            left = error_spans(other)
+            if weight(left) < weight(errors):
+                errors, text, root = left, changed, other
+        if not errors:
             break
     return text, root
 

@@ -86,8 +86,10 @@ class Unit:
         source = self.source
         if source.fixed is not None:
             return source.fixed
-        end = source.base + node.end_byte
-        return Span(source.base + node.start_byte, end if end <= source.limit else source.limit)
+        start, end = source.base + node.start_byte, source.base + node.end_byte
+        if end > source.limit:
+            return Span(min(start, source.limit), source.limit)
+        return Span(start, end)
 
     def offset(self, place: int) -> int:
         """A place of the source as an offset of the text."""
@@ -101,9 +103,8 @@ class Unit:
         source = self.source
         if source.fixed is not None:
             return source.fixed
-        return Span(
-            source.base + start, max(source.base + start, min(source.base + end, source.limit))
-        )
+        first = min(source.base + start, source.limit)
+        return Span(first, max(first, min(source.base + end, source.limit)))
 
     def text(self, node: Syntax) -> str:
         """A node as spelled."""
