@@ -145,8 +145,8 @@ async def test_nothing_follows_a_close_but_the_empty_list(start: Start, tmp_path
     await editor.current()
     handle = await asyncio.to_thread(os.open, gate, os.O_WRONLY)
     editor.close()
-    os.close(handle)
     cleared = await editor.until(lambda shown: not shown.diagnostics)
+    os.close(handle)
     editor.open("file:///nowhere/b.cpp", "BAD\n")
     await editor.current()
 

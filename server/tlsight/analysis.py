@@ -12,6 +12,7 @@ import threading
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from pathlib import Path
 
 from tlsight.carry import carried, merged
@@ -85,11 +86,7 @@ class Analyst:
         self._header_index: HeaderIndex | None = None
         self._headers = _page_headers(rulebook)
         self._page_hints = _page_hints(rulebook)
-        pages = [
-            declarations(item.text.encode(), "cpp", self._page_hints)
-            for item in _unique(self._headers)
-        ]
-        self._pages = combined(pages)
+        self._pages = page_declarations(rulebook)
         self.index: Index = build(rulebook, [self._pages], config.prefixes)
 
     def first(self, path: Path, data: bytes) -> Report:
@@ -377,6 +374,24 @@ def combined(parts: Iterable[Declarations]) -> Declarations:
             if known is None or not (known.fields or known.methods or known.bases):
                 records[name] = record
     return Declarations(functions, records, variables, enumerators, aliases, macros)
+
+
+def page_declarations(rulebook: Rulebook) -> Declarations:
+    """What the headers of the pages declare; read once in a process, since it takes long."""
+    hints = _page_hints(rulebook)
+    texts = tuple(item.text for item in _unique(_page_headers(rulebook)))
+    return _declared(texts, hints.replacements, hints.no_return, hints.asserts)
+
+
+@lru_cache(maxsize=2)
+def _declared(
+    texts: tuple[str, ...],
+    replacements: tuple[tuple[str, str], ...],
+    no_return: frozenset[str],
+    asserts: frozenset[str],
+) -> Declarations:
+    hints = Hints(replacements=replacements, no_return=no_return, asserts=asserts)
+    return combined([declarations(text.encode(), "cpp", hints) for text in texts])
 
 
 def _page_headers(rulebook: Rulebook) -> tuple[Header, ...]:

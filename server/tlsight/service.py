@@ -55,11 +55,11 @@ class DebouncePolicy:
         return cls(delay, delay, 0.0)
 
 
-FIRST_LOOK = DebouncePolicy(min=0.015, max=0.1, ratio=0.25)
+FIRST_LOOK = DebouncePolicy(min=0.01, max=0.1, ratio=0.1)
 """Gathers the changes of one keystroke, or of a paste that comes in pieces."""
 
-FINAL_ANSWER = DebouncePolicy(min=0.02, max=0.5, ratio=0.25)
-"""Leaves a processor some rest while one types."""
+FINAL_ANSWER = DebouncePolicy(min=0.015, max=0.5, ratio=0.1)
+"""Leaves a processor some rest while one types, where reading takes long."""
 
 log = logging.getLogger(__name__)
 

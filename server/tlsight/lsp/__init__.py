@@ -10,7 +10,7 @@ from pathlib import Path
 
 import platformdirs
 
-from tlsight.worker.client import COMMAND
+from tlsight.worker.client import COMMAND, launch
 
 
 def serve(
@@ -23,24 +23,36 @@ def serve(
 
     `command` starts a worker. Only a port that cannot be had makes this return, with a status.
     """
-    from tlsight.lsp import listen
-    from tlsight.lsp.server import Server
-
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr)
     logging.getLogger("pygls").setLevel(logging.CRITICAL)  # its errors hold what the client sent
-    server = Server(cache or Path(platformdirs.user_cache_dir("tlsight", False)), command)
     try:
-        if tcp:
-            asyncio.run(listen.tcp(server, *tcp))
-        elif ws:
-            asyncio.run(listen.websocket(server, *ws))
-        else:
-            server.start_io()
+        return asyncio.run(_serve(tcp, ws, cache or _cache(), command))
     except OSError as error:
         host, port = tcp or ws or ("standard input and output", "")
         message = f"tlsight: cannot serve on {host}:{port}: {error.strerror}"
         print(message, file=sys.stderr)  # noqa: T201
         return 2
     except KeyboardInterrupt:
-        return server.leave(130)
+        return 130
+
+
+async def _serve(
+    tcp: tuple[str, int] | None, ws: tuple[str, int] | None, cache: Path, command: Sequence[str]
+) -> int:
+    """Effect: starts a worker, and gets the protocol ready while that gets ready itself."""
+    spare = await launch(command)
+    from tlsight.lsp import listen
+    from tlsight.lsp.server import Server
+
+    server = Server(cache, command, spare)
+    if tcp:
+        await listen.tcp(server, *tcp)
+    elif ws:
+        await listen.websocket(server, *ws)
+    else:
+        await listen.stdio(server)
     return server.leave(1)
+
+
+def _cache() -> Path:
+    return Path(platformdirs.user_cache_dir("tlsight", appauthor=False))

@@ -1,4 +1,4 @@
-"""One editor on a socket instead of standard input and output: the first that connects."""
+"""One editor: on standard input and output, or the first that connects to a socket."""
 
 from __future__ import annotations
 
@@ -6,14 +6,29 @@ import asyncio
 import sys
 import threading
 from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
-from pygls.io_ import run_async, run_websocket
+from pygls.io_ import StdinAsyncReader, StdoutWriter, run_async, run_websocket
 from websockets.asyncio.server import ServerConnection
 from websockets.asyncio.server import serve as serve_websocket
 
 if TYPE_CHECKING:
     from tlsight.lsp.server import Server
+
+
+async def stdio(server: Server) -> None:
+    """Effect: serves standard input and output until the input ends.
+
+    The thread that reads is ours alone, so that nothing else can hold it up.
+    """
+    server.protocol.set_writer(StdoutWriter(sys.stdout.buffer))
+    await run_async(
+        stop_event=threading.Event(),
+        reader=StdinAsyncReader(sys.stdin.buffer, ThreadPoolExecutor(1)),
+        protocol=server.protocol,
+        error_handler=server.report_server_error,
+    )
 
 
 async def tcp(server: Server, host: str, port: int) -> None:

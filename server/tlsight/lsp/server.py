@@ -13,6 +13,7 @@ import hashlib
 import logging
 import os
 import uuid
+from asyncio.subprocess import Process
 from collections.abc import Callable, Coroutine, Generator, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
@@ -72,12 +73,15 @@ class Server(LanguageServer):
 
     protocol: Protocol
 
-    def __init__(self, cache: Path, command: Sequence[str] = COMMAND) -> None:
+    def __init__(
+        self, cache: Path, command: Sequence[str] = COMMAND, spare: Process | None = None
+    ) -> None:
         super().__init__("tlsight", tlsight.__version__, protocol_cls=Protocol)
         self.cache = cache
         self.client = ClientInfo()
         self.roots: list[Path] = []
         self._command = command
+        self._spare = spare
         self._options: dict[str, Any] = {}
         self._layers = settings.layered((), {}, cache)
         self.service = Service(self, self._employ)
@@ -298,7 +302,8 @@ class Server(LanguageServer):
             self.window_show_message(types.ShowMessageParams(types.MessageType.Warning, text))
 
     def _employ(self, setting: Settings, on_described: Callable[[Described], None]) -> Worker:
-        return Worker(setting, self._command, Limits(), on_described)
+        spare, self._spare = self._spare, None
+        return Worker(setting, self._command, Limits(), on_described, spare)
 
     def _push(self, uri: str, items: list[types.Diagnostic], version: int | None) -> None:
         self.text_document_publish_diagnostics(

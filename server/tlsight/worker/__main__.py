@@ -15,9 +15,12 @@ import signal
 import sys
 import threading
 from collections.abc import Callable
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from tlsight.config import Config
+from tlsight.rule import Rulebook
 from tlsight.worker.protocol import (
     HEADER,
     Analyst,
@@ -46,13 +49,14 @@ log = logging.getLogger(__name__)
 
 def main() -> None:
     """Effect: serves the real analysis on this process's standard streams until they close."""
-    run(_build)
+    run(_build, _prepare)
 
 
-def run(build: Build) -> None:
+def run(build: Build, prepare: Callable[[], None] = lambda: None) -> None:
     """Effect: serves what `build` makes on this process's standard streams until they close.
 
-    The streams are moved away first, so that a library that prints cannot break the protocol.
+    `prepare` is called first, for what takes long and is the same for all settings.
+    The streams are moved away, so that a library that prints cannot break the protocol.
     """
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr)
     with contextlib.suppress(ValueError, OSError):
@@ -63,7 +67,7 @@ def run(build: Build) -> None:
     os.dup2(nothing, 0)
     os.close(nothing)
     os.dup2(2, 1)
-    _Worker(build, requests, answers).serve()
+    _Worker(build, requests, answers).serve(prepare)
 
 
 class _Worker:
@@ -76,10 +80,14 @@ class _Worker:
         self._readings: queue.SimpleQueue[Request] = queue.SimpleQueue()
         self._analyst: Analyst | None = None
 
-    def serve(self) -> None:
+    def serve(self, prepare: Callable[[], None]) -> None:
         """Effect: answers until the process ends."""
         threading.Thread(target=self._receive, daemon=True).start()
         threading.Thread(target=self._work, args=(self._readings,), daemon=True).start()
+        try:
+            prepare()
+        except Exception:
+            log.exception("the worker could not be prepared")  # and says why when it is set up
         self._work(self._looks)
 
     def _receive(self) -> None:
@@ -127,18 +135,38 @@ class _Worker:
 
 def _build(settings: Settings) -> tuple[Analyst, Described]:
     from tlsight.analysis import Analyst as Analysis
-    from tlsight.rulebook import load
     from tlsight.views.page import documentation
 
     named = [Path(folder) for folder in settings.config.rules]
     folders = [settings.root / folder if settings.root else folder for folder in named]
-    rulebook = load(settings.config.policy, folders)
+    rulebook = _rulebook(settings.config.policy, tuple(folders))
     analyst = Analysis(rulebook, settings.config, settings.root, settings.cache)
     pages = {
         rule.id: Page(rule.title, documentation(rule), _file(rule.place))
         for rule in rulebook.properties.values()
     }
     return analyst, Described(pages, rulebook.problems)
+
+
+def _prepare() -> None:
+    """Effect: reads our own pages, which most projects are judged by, ahead of the settings."""
+    from tlsight.analysis import page_declarations
+
+    page_declarations(_rulebook(Config().policy, ()))
+
+
+def _rulebook(policy: str, folders: tuple[Path, ...]) -> Rulebook:
+    """Our own pages are read once; a project's are read again whenever they may have changed."""
+    from tlsight.rulebook import load
+
+    return load(policy, folders) if folders else _our_rulebook(policy)
+
+
+@lru_cache(maxsize=2)
+def _our_rulebook(policy: str) -> Rulebook:
+    from tlsight.rulebook import load
+
+    return load(policy)
 
 
 def _file(place: str) -> str:

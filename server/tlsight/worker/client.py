@@ -89,9 +89,20 @@ class _Lane:
             self.deadline = None
 
 
+async def launch(command: Sequence[str] = COMMAND) -> asyncio.subprocess.Process:
+    """Effect: starts a process that waits to be told by what settings it works."""
+    return await asyncio.create_subprocess_exec(
+        *command,
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        creationflags=NO_WINDOW,
+    )
+
+
 class Worker:
     """Analyses in another process. All methods belong to the event loop's thread.
 
+    `spare` is a process that `launch` has started already, to be used first.
     `generation` counts the ends of processes and configurations, which no facts outlive.
     """
 
@@ -101,12 +112,14 @@ class Worker:
         command: Sequence[str] = COMMAND,
         limits: Limits = Limits(),
         on_described: Callable[[Described], None] = lambda _: None,
+        spare: asyncio.subprocess.Process | None = None,
     ) -> None:
         self.settings = settings
         self.generation = 0
         self._command = tuple(command)
         self._limits = limits
         self._on_described = on_described
+        self._spare = spare
         self._looks = _Lane(limits.first)
         self._readings = _Lane(limits.final)
         self._process: asyncio.subprocess.Process | None = None
@@ -236,12 +249,7 @@ class Worker:
         while not self._stopped:
             self._reason = "the analysis process ended"
             try:
-                process = await asyncio.create_subprocess_exec(
-                    *self._command,
-                    stdin=asyncio.subprocess.PIPE,
-                    stdout=asyncio.subprocess.PIPE,
-                    creationflags=NO_WINDOW,
-                )
+                process = await self._next()
             except OSError as error:
                 self._reason = f"the analysis process cannot be started: {error}"
                 self._lose(retry=False)
@@ -253,6 +261,11 @@ class Worker:
             if not (self._looks.waiting or self._readings.waiting):
                 break
         self._keeper = None
+
+    async def _next(self) -> asyncio.subprocess.Process:
+        """Effect: the spare process if there is one, else a new one."""
+        spare, self._spare = self._spare, None
+        return spare if spare and spare.returncode is None else await launch(self._command)
 
     async def _serve(self, process: asyncio.subprocess.Process) -> None:
         """Effect: speaks with one process until it ends."""
