@@ -57,6 +57,7 @@ ELSEWHERE = [
     (5, "test_pages.py", "test_what_other_rules_say_is_reviewed"),
     (6, "test_server.py", "test_a_defect_is_typed_shown_mended_and_gone"),
     (6, "test_server.py", "test_nothing_follows_a_close_but_the_empty_list"),
+    (6, "test_service.py", "test_versions_never_go_backwards_and_nothing_follows_a_close"),
     (7, "test_pages.py", "test_the_index_of_the_manual_is_that_of_the_pages"),
     (7, "test_cli_example.py", "test_every_command_of_the_readme_is_there"),
     (9, "test_edits.py", "test_syntax_answers_as_from_cold"),
