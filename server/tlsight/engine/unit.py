@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from tlsight.facts import CallFact, Facts, NameFact
 from tlsight.ir import (
@@ -350,6 +350,7 @@ def _tail(type_name: str) -> str:
     return type_name.rpartition(">")[2]
 
 
+@lru_cache(maxsize=4096)
 def bare(type_name: str) -> str:
     """A type's name alone: no qualifiers, pointers, references, bounds or template arguments."""
     name = _QUALIFIERS.sub(" ", type_name)
