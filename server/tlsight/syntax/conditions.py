@@ -85,9 +85,8 @@ class _Group:
 
 
 _DEFINED = re.compile(r"(!?)\s*defined\s*(?:\(\s*(\w+)\s*\)|(\w+))\Z")
-_BRACKET = re.compile(rb"[{}()\[\]]")
+_BRACE = re.compile(rb"[{}]")
 _MIDDLE = re.compile(rb"\s*(?:else|catch)\b")
-_PAIRS = {b"}": b"{", b")": b"(", b"]": b"["}
 
 
 def tag_of(word: str, condition: str) -> Tag:
@@ -193,14 +192,36 @@ def _is_whole(group: _Group, plain: bytearray) -> bool:
 
 
 def _is_balanced(text: bytearray) -> bool:
-    stack: list[bytes] = []
-    for mark in _BRACKET.findall(text):
-        opening = _PAIRS.get(mark)
-        if opening is None:
-            stack.append(mark)
-        elif not stack or stack.pop() != opening:
-            return False
+    """Whether the braces of a branch pair up, or would, but for a statement that is being typed.
+
+    Where a brace closes one that is indented deeper, or closes nothing at the start of a line,
+    the text is unfinished, and does not end in the middle of something.
+    """
+    stack: list[int] = []
+    for match in _BRACE.finditer(text):
+        start = match.start()
+        if match.group() == b"{":
+            stack.append(start)
+            continue
+        own = _column(text, start)
+        if not stack:
+            return own == 0 and text[:start].rfind(b"\n}") >= 0
+        opening = stack.pop()
+        if own is not None and own < _indent(text, opening):
+            return True
     return not stack
+
+
+def _column(text: bytearray, offset: int) -> int | None:
+    """The column of a brace that is the first thing on its line."""
+    line = text[text.rfind(b"\n", 0, offset) + 1 : offset]
+    return None if line.strip() else len(line.expandtabs(8))
+
+
+def _indent(text: bytearray, offset: int) -> int:
+    start = text.rfind(b"\n", 0, offset) + 1
+    line = text[start : offset + 1].expandtabs(8)
+    return len(line) - len(line.lstrip())
 
 
 def _chosen(group: _Group, skipped: Sequence[Span], language: str) -> _Branch | None:

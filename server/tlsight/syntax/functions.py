@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tlsight.ir import Act, Function, LambdaExpr, Variable
@@ -16,6 +17,7 @@ from tlsight.syntax.variables import declared_variables
 from tlsight.text import Span
 
 _RECORDS = frozenset(("class_specifier", "struct_specifier", "union_specifier"))
+_INNER = frozenset(("lambda", "initialiser"))
 _CONTAINERS = frozenset(
     (
         "translation_unit", "declaration_list", "field_declaration_list", "template_declaration",
@@ -32,10 +34,13 @@ class _Scope:
     owner: str
 
 
-def read_functions(unit: Unit, root: Syntax) -> None:
-    """Effect: append the functions of a part to the unit."""
+def read_functions(unit: Unit, root: Syntax, function: bool) -> None:
+    """Effect: append the functions of a part to the unit; `function` if it looks like one."""
     unit.read_lambda = _lambda
-    _visit(unit, root, _Scope(unit.scope, ""))
+    scope = _Scope(unit.scope, "")
+    _visit(unit, root, scope)
+    if function and all(found is None or found.kind in _INNER for found in unit.functions):
+        _scattered(unit, root, scope)
 
 
 def read_parameters(unit: Unit, declarator: Syntax | None) -> tuple[Variable, ...]:
@@ -76,7 +81,7 @@ def _visit(unit: Unit, node: Syntax, scope: _Scope) -> None:
     for child in node.named_children:
         kind = child.type
         if kind == "compound_statement":
-            _headless(unit, child, scope)
+            _headless(unit, child, child.children[1:], child.end_byte, scope)
         elif kind == "function_definition":
             _function(unit, child, scope)
         elif kind in _RECORDS:
@@ -201,21 +206,33 @@ def _function(unit: Unit, node: Syntax, scope: _Scope) -> None:
     )
 
 
-def _headless(unit: Unit, node: Syntax, scope: _Scope) -> None:
-    """A body whose head the grammar could not read: the name is the last one called there."""
+def _scattered(unit: Unit, root: Syntax, scope: _Scope) -> None:
+    """A function that the grammar took to pieces: all that follows its first brace is its body."""
+    queue = [root]
+    while queue:
+        node = queue.pop(0)
+        for index, child in enumerate(node.children):
+            if child.type == "{":
+                _headless(unit, child, node.children[index + 1 :], node.end_byte, scope)
+                return
+        queue += [child for child in node.children if child.is_error]
+
+
+def _headless(unit: Unit, node: Syntax, inner: Sequence[Syntax], end: int, scope: _Scope) -> None:
+    """A body whose head the grammar could not read: the name is the one that is called there."""
     head = unit.source.text[: node.start_byte]
     names = list(_CALLED.finditer(head, max(head.rfind(b";"), head.rfind(b"}"), 0)))
     name = names[0].group(1).decode("utf-8", "replace") if names else ""
     start = names[0].start(1) if names else node.start_byte
     name_span = unit.between(start, start + len(name.encode()))
-    body = unit.span(node)
+    body = unit.between(node.start_byte, end)
     tags = unit.tags(body)
     index = _reserve(unit)
     flow = Flow.over(body, tags)
     statements = Statements(unit, flow, around=len(unit.path(body)))
     before = unit.enclosing
     unit.enclosing = unit.first + index
-    statements.body(node.named_children)
+    statements.loose(inner)
     unit.enclosing = before
     unit.functions[index] = Function(
         "::".join((*scope.names, *name.split("::"))),

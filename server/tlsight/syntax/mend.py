@@ -245,6 +245,52 @@ def _without_call_arguments(text: bytes) -> bytes:
     return bytes(changed)
 
 
+_LINE = re.compile(rb"^([ \t]*)(\S[^\n]*)\n(?=([ \t\n]*)\S)", re.MULTILINE)
+_LINE_TOKEN = re.compile(rb'"(?:[^"\\\n]|\\.)*"|\'(?:[^\'\\\n]|\\.)*\'|"|[(){}\[\]]')
+_HEADS = re.compile(rb"(?:\}\s*)?(?:else\s+)?(if|while|switch|for)\b")
+_CLOSERS = {b"(": b")", b"[": b"]", b"{": b"}"}
+_MOST_LINES = 12
+
+
+def _with_closed_lines(text: bytes) -> Iterator[bytes]:
+    """Close what a line leaves open where the next line begins a statement: it is being typed."""
+    found = 0
+    for match in _LINE.finditer(text):
+        line, blanks = match.group(2).rstrip(), b"\n" + match.group(3)
+        room = len(blanks) + len(match.group(2)) - len(line)
+        if len(blanks.rpartition(b"\n")[2]) > len(match.group(1)):
+            continue
+        missing = _missing(line)
+        if missing is None or len(missing) > room:
+            continue
+        end = match.start(2) + len(line)
+        yield text[:end] + missing + text[end + len(missing) :]
+        found += 1
+        if found == _MOST_LINES:
+            return
+
+
+def _missing(line: bytes) -> bytes | None:
+    """What closes a line's strings and brackets, and ends its statement; None if nothing does."""
+    stack: list[bytes] = []
+    for match in _LINE_TOKEN.finditer(line):
+        token = match.group()
+        if token == b'"':
+            stack.append(token)
+            break
+        if token in _CLOSERS:
+            stack.append(token)
+        elif token in _CLOSERS.values() and stack:
+            stack.pop()
+    if not stack or (stack == [b"{"] and not re.search(rb"[=,]\s*\{\s*\Z", line)):
+        return None
+    closers = b"".join(_CLOSERS.get(mark, mark) for mark in reversed(stack))
+    head = _HEADS.match(line)
+    if head is None:
+        return closers + b";"
+    return (b";" * max(0, 2 - line.count(b";")) if head.group(1) == b"for" else b"") + closers
+
+
 def _once(mend: Callable[[bytes], bytes]) -> Callable[[bytes], Iterator[bytes]]:
     def candidates(text: bytes) -> Iterator[bytes]:
         yield mend(text)
@@ -261,6 +307,7 @@ MENDS: tuple[Callable[[bytes], Iterator[bytes]], ...] = (
     _once(_with_loops),
     _once(_with_sections),
     _once(_with_call_types),
+    _with_closed_lines,
     _once(_without_string_suffixes),
     _once(_without_member_pointers),
     _once(_without_ranges),

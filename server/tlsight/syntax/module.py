@@ -108,7 +108,7 @@ def _read(part: Part, environment: Environment, first: int) -> _Reading:
     unit = _unit(part, environment)
     unit.first = first
     try:
-        read_functions(unit, part.root)
+        read_functions(unit, part.root, part.chunk.function)
     except RecursionError:
         unit.functions.clear()
         unit.errors.append(part.chunk.span)

@@ -411,19 +411,34 @@ class Statements:
             self.flow.link(self.flow.ends, EXIT)
         self.flow.ends = []
 
+    def loose(self, nodes: Sequence[Syntax]) -> None:
+        """Effect: lower the body of a function that the grammar took to pieces."""
+        before = self.unit.statement_expression
+        self.unit.statement_expression = self.statement_expression
+        try:
+            self._pieces(nodes)
+        finally:
+            self.unit.statement_expression = before
+        self.finish()
+
     def _unknown(self, node: Syntax) -> None:
         """Effect: lower what can be read of a node that is no statement."""
+        self._pieces(node.named_children)
+
+    def _pieces(self, nodes: Sequence[Syntax]) -> None:
         loose: list[Expr] = []
 
         def flush() -> None:
             if loose:
-                span = self.unit.span(node)
-                place = Place(self.tags(node), self.unit.source.fixed is not None, True)
+                span = Span(loose[0].span.start, loose[-1].span.end)
+                place = Place(self.unit.tags(span), self.unit.source.fixed is not None, True)
                 evaluate(self.flow, Opaque(span, tuple(loose)), place)
                 loose.clear()
 
-        for child in node.named_children:
+        for child in nodes:
             kind = child.type
+            if not child.is_named:
+                continue
             if kind in _HANDLERS:
                 flush()
                 self.statement(child)
