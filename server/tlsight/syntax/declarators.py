@@ -126,6 +126,13 @@ def read_declarator(unit: Unit, node: Syntax | None, base: Base) -> Declared:
     """What a declarator after the type `base` declares."""
     parts = _Parts()
     name = _descend(unit, node, parts)
+    last = name
+    while last is not None and last.type == "qualified_identifier":
+        last = last.child_by_field_name("name")
+    if last is not None and last.type == "operator_cast":
+        target = last.child_by_field_name("type")
+        result = type_of(unit, target) if target is not None else ""
+        return Declared(result, False, name, last.child_by_field_name("declarator"), False, result)
     constant = base.constant if parts.constant is None else (parts.constant or base.constexpr)
     text = base.type
     result = ""

@@ -226,9 +226,24 @@ def _binary(unit: Unit, node: Syntax) -> Expr:
     if left is None or right is None:
         return opaque(unit, node)
     operator = _operator(node)
+    if left.type == "parenthesized_expression" and operator in ("*", "&", "+", "-"):
+        cast = _cast_of(unit, node, left, operator, right)
+        if cast is not None:
+            return cast
     if operator in ("&&", "||"):
         unit.shortcuts += 1
     return Binary(unit.span(node), operator, expression(unit, left), expression(unit, right))
+
+
+def _cast_of(unit: Unit, node: Syntax, left: Syntax, operator: str, right: Syntax) -> Expr | None:
+    """`(T) & b`, which the grammar takes for an operation on `T`."""
+    inner = left.named_children
+    if len(inner) != 1 or inner[0].type != "identifier" or not unit.is_type(unit.text(inner[0])):
+        return None
+    sign = node.child_by_field_name("operator")
+    start = sign.start_byte if sign is not None else right.start_byte
+    operand = Unary(unit.between(start, right.end_byte), operator, expression(unit, right))
+    return Cast(unit.span(node), unit.text(inner[0]), operand)
 
 
 def _comma(unit: Unit, node: Syntax) -> Expr:

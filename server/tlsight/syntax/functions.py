@@ -197,7 +197,7 @@ def _function(unit: Unit, node: Syntax, scope: _Scope) -> None:
         name_span,
         owner,
         parameters,
-        declared.result or base.type or _converted(last),
+        declared.result or base.type,
         flow.finish(),
         node.has_error,
         before,
@@ -251,11 +251,6 @@ def _headless(unit: Unit, node: Syntax, inner: Sequence[Syntax], end: int, scope
 
 
 _CALLED = re.compile(rb"([A-Za-z_][\w:~]*)\s*\(")
-
-
-def _converted(name: str) -> str:
-    """The result of a conversion operator."""
-    return name.removeprefix("operator ") if name.startswith("operator ") else ""
 
 
 def _old_style(unit: Unit, node: Syntax, declared: Declared) -> tuple[Variable, ...]:

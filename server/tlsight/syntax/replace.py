@@ -124,6 +124,8 @@ def _put(text: bytearray, match: re.Match[bytes], pieces: Sequence[bytes | int])
     source = bytes(text[start:end])
     out = bytearray(blank(source))
     cursor = 0
+    if len(pieces) > 1 and isinstance(pieces[0], bytes) and isinstance(pieces[1], int):
+        cursor = max(0, match.start(pieces[1]) - start - len(pieces[0]))
     for piece in pieces:
         if isinstance(piece, int):
             first, last = match.span(piece)

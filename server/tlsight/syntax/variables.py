@@ -72,8 +72,7 @@ def _variable(
     named = unit.between(name.start_byte, name.end_byte)
     named = Span(max(where, named.start), named.end)
     span = unit.span(declarator)
-    kind = base.type if declared.function is not None else declared.type
-    return Variable(text, kind, span, named, initial, declared.constant, base.static)
+    return Variable(text, declared.type, span, named, initial, declared.constant, base.static)
 
 
 def _bindings(
