@@ -72,7 +72,7 @@ def test_a_half_typed_statement_loses_nothing_else(typed: str, language: str) ->
 
     assert [item.name for item in found.functions] == ["before", "f", "after"]
     assert set(WORDS) - called(found) == set()
-    assert [item.name for item in found.functions if item.broken] in ([], ["f"])
+    assert [item.name for item in found.functions if item.broken] == (["f"] if found.errors else [])
 
 
 @pytest.mark.parametrize(
@@ -85,6 +85,16 @@ def test_a_half_typed_statement_takes_at_most_the_next_one(typed: str, language:
 
     assert [item.name for item in found.functions] == ["before", "f", "after"]
     assert set(WORDS) - called(found) <= {"fourth"}
+
+
+@pytest.mark.parametrize(
+    "typed", ["    foo(", "    if (a", "    if (a) {", '    foo("a', "    x = {"]
+)
+def test_a_mended_text_is_still_broken(typed: str) -> None:
+    found = module(AROUND.format(typed=typed))
+
+    assert found.errors
+    assert [item.name for item in found.functions if item.broken] == ["f"]
 
 
 def test_an_error_is_told_and_where() -> None:

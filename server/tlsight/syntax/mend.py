@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from itertools import islice
 
 import tree_sitter
 
@@ -14,6 +15,7 @@ from tlsight.syntax.replace import closing, previous_byte
 from tlsight.syntax.scan import blank
 
 _NEAR = 300
+_MOST_WORDS = 8
 _CAPITALS = rb"(?:[A-Z_][A-Z0-9_]{2,}|[A-Za-z]\w*_[A-Z]{3,})"
 _ATTRIBUTE = re.compile(rb"\b" + _CAPITALS + rb"\b(?=\s+[A-Za-z_~])")
 _AFTER_NAME = re.compile(rb"(?<=[\w\]])\s+" + _CAPITALS + rb"\b(?=\s*[,)=;])")
@@ -222,7 +224,7 @@ def _without_one_word(text: bytes) -> Iterator[bytes]:
     """Blank one word of the head after the other: an attribute of any spelling."""
     opening = text.find(b"(", 0, _head_end(text))
     end = opening if opening >= 0 else _head_end(text)
-    words = list(_WORD.finditer(text, 0, end))
+    words = list(islice(_WORD.finditer(text, 0, end), _MOST_WORDS))
     for match in words[:-1]:
         yield text[: match.start()] + blank(match.group()) + text[match.end() :]
 
@@ -252,7 +254,7 @@ _CLOSERS = {b"(": b")", b"[": b"]", b"{": b"}"}
 _MOST_LINES = 12
 
 
-def _with_closed_lines(text: bytes) -> Iterator[bytes]:
+def with_closed_lines(text: bytes) -> Iterator[bytes]:
     """Close what a line leaves open where the next line begins a statement: it is being typed."""
     found = 0
     for match in _LINE.finditer(text):
@@ -307,7 +309,7 @@ MENDS: tuple[Callable[[bytes], Iterator[bytes]], ...] = (
     _once(_with_loops),
     _once(_with_sections),
     _once(_with_call_types),
-    _with_closed_lines,
+    with_closed_lines,
     _once(_without_string_suffixes),
     _once(_without_member_pointers),
     _once(_without_ranges),

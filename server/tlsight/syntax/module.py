@@ -108,7 +108,7 @@ def _read(part: Part, environment: Environment, first: int) -> _Reading:
     unit = _unit(part, environment)
     unit.first = first
     try:
-        read_functions(unit, part.root, part.chunk.function)
+        read_functions(unit, part.parsed.root, part.chunk.function)
     except RecursionError:
         unit.functions.clear()
         unit.errors.append(part.chunk.span)
@@ -118,17 +118,19 @@ def _read(part: Part, environment: Environment, first: int) -> _Reading:
 
 def _unit(part: Part, environment: Environment) -> Unit:
     start, end = part.chunk.span
-    source = Source(part.text, start, end)
-    return Unit(environment, source, part.regions, start, part.chunk.scope)
+    source = Source(part.parsed.text, start, end)
+    damage = [
+        Span(min(first + start, end), min(last + start, end)) for first, last in part.parsed.hidden
+    ]
+    damage += [Span(offset, offset + 1) for offset in part.chunk.excess]
+    if part.chunk.open:
+        damage.append(Span(end, end))
+    return Unit(environment, source, part.regions, start, part.chunk.scope, damage)
 
 
 def _errors(unit: Unit, part: Part) -> list[Span]:
-    found = list(unit.errors)
-    end = part.chunk.span.end
-    found += [Span(offset, offset + 1) for offset in part.chunk.excess]
-    if part.chunk.open:
-        found.append(Span(end, end))
-    stack: list[Syntax] = [part.root] if part.root.has_error else []
+    found = [*unit.errors, *unit.damage]
+    stack: list[Syntax] = [part.parsed.root] if part.parsed.root.has_error else []
     while stack:
         node = stack.pop()
         if node.is_error or node.is_missing:
@@ -158,7 +160,7 @@ def _found(tree: Tree, environment: Environment, bodies: bool = True) -> Found:
         if part.chunk.function and not bodies:
             continue
         with suppress(RecursionError):
-            declare(_unit(part, environment), part.root, found)
+            declare(_unit(part, environment), part.parsed.root, found)
     return found
 
 

@@ -16,7 +16,7 @@ import tree_sitter_cpp
 
 from tlsight.syntax.chunks import Chunk, chunks
 from tlsight.syntax.conditions import Regions, settle
-from tlsight.syntax.mend import MENDS, error_spans, near, weight
+from tlsight.syntax.mend import MENDS, error_spans, near, weight, with_closed_lines
 from tlsight.syntax.replace import replace
 from tlsight.syntax.scan import Scan, scan
 
@@ -25,17 +25,22 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Part:
-    """A chunk with its tree. `text` is what the parser saw of `source`.
+class Parsed:
+    """A tree, the text that it is of, and where an unfinished line was closed to get it."""
 
-    Offsets of the tree and of `regions` count from the start of the chunk.
-    """
+    text: bytes
+    root: tree_sitter.Node
+    hidden: tuple[tuple[int, int], ...] = ()
+
+
+@dataclass(frozen=True)
+class Part:
+    """A chunk with its tree; offsets count from its start. `source` is its text, braces paired."""
 
     chunk: Chunk
     source: bytes
-    text: bytes
+    parsed: Parsed
     regions: Regions
-    root: tree_sitter.Node
 
     @property
     def key(self) -> tuple[object, ...]:
@@ -66,26 +71,27 @@ def parse(data: bytes, language: str, hints: Hints, previous: Tree | None = None
         hints.skipped,
         language,
     )
-    known: Mapping[bytes, tuple[bytes, tree_sitter.Node]] = {}
+    known: Mapping[bytes, Parsed] = {}
     if previous is not None and previous.language == language:
-        known = {part.source: (part.text, part.root) for part in previous.parts}
+        known = {part.source: part.parsed for part in previous.parts}
     parts = []
     for chunk in chunks(clean, plain):
         source = _source(clean, chunk)
-        text, root = known.get(source) or parse_text(source, language)
+        parsed = known.get(source) or parse_text(source, language)
         inner = regions.within(chunk.span.start, chunk.span.end)
-        parts.append(Part(chunk, source, text, inner, root))
+        parts.append(Part(chunk, source, parsed, inner))
     return Tree(data, language, found, tuple(parts))
 
 
-def parse_text(source: bytes, language: str) -> tuple[bytes, tree_sitter.Node]:
+def parse_text(source: bytes, language: str) -> Parsed:
     """The tree of a chunk, and its text with the replacements that the grammar made necessary."""
     parser = _parser(language)
     root = parser.parse(source).root_node
     if not root.has_error:
-        return source, root
+        return Parsed(source, root)
     text = source
     errors = error_spans(root)
+    hidden: set[tuple[int, int]] = set()
     for candidates in MENDS:
         for candidate in tuple(candidates(text)):
             changed = near(text, candidate, errors)
@@ -94,10 +100,12 @@ def parse_text(source: bytes, language: str) -> tuple[bytes, tree_sitter.Node]:
             other = parser.parse(changed).root_node
             left = error_spans(other)
             if weight(left) < weight(errors):
+                if candidates is with_closed_lines:
+                    hidden.update(set(errors) - set(left))
                 errors, text, root = left, changed, other
         if not errors:
             break
-    return text, root
+    return Parsed(text, root, tuple(sorted(hidden)))
 
 
 def fragment(text: bytes, language: str) -> tree_sitter.Node:

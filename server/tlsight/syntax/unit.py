@@ -59,6 +59,8 @@ class Unit:
     regions: Regions
     start: int
     scope: tuple[str, ...]
+    damage: list[Span] = field(default_factory=list)
+    """Errors of the text that the tree does not show, since they were mended for the grammar."""
     first: int = 0
     """The index in the module of the first function of this part."""
     functions: list[Function | None] = field(default_factory=list)
@@ -122,6 +124,13 @@ class Unit:
             known = tuple(tag for step in path for tag in step.tags)
             self.tag_cache[path] = known
         return known
+
+    def is_broken(self, node: Syntax) -> bool:
+        """Whether the text of a node has an error."""
+        if node.has_error:
+            return True
+        span = self.span(node)
+        return any(span.start <= error.start and error.end <= span.end for error in self.damage)
 
     def is_object(self, name: str) -> bool:
         """Whether a name is known to be a variable or a function."""
