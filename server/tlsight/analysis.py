@@ -10,10 +10,11 @@ from __future__ import annotations
 import logging
 import threading
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
+from typing import TypeVar
 
 from tlsight.carry import carried, merged
 from tlsight.clang import ClangFailed, HeaderIndex, Session, find_command, language_of
@@ -35,6 +36,8 @@ from tlsight.syntax import Hints, Tree, declarations, parse, read
 from tlsight.text import Edit, OverlappingEdits, Span, apply_edits
 
 log = logging.getLogger(__name__)
+
+_V = TypeVar("_V")
 
 _HEADERS_READ = 64
 """Workspace headers that syntax reads for one file, at most."""
@@ -364,16 +367,22 @@ def combined(parts: Iterable[Declarations]) -> Declarations:
     aliases: dict[str, str] = {}
     macros: dict[str, Macro] = {}
     for part in parts:
-        functions = {**part.functions, **functions}
-        variables = {**part.variables, **variables}
-        enumerators = {**part.enumerators, **enumerators}
-        aliases = {**part.aliases, **aliases}
-        macros = {**part.macros, **macros}
+        _add(functions, part.functions)
+        _add(variables, part.variables)
+        _add(enumerators, part.enumerators)
+        _add(aliases, part.aliases)
+        _add(macros, part.macros)
         for name, record in part.records.items():
             known = records.get(name)
             if known is None or not (known.fields or known.methods or known.bases):
                 records[name] = record
     return Declarations(functions, records, variables, enumerators, aliases, macros)
+
+
+def _add(table: dict[str, _V], more: Mapping[str, _V]) -> None:
+    """Effect: adds to a table what it does not have."""
+    for name, value in more.items():
+        table.setdefault(name, value)
 
 
 def page_declarations(rulebook: Rulebook) -> Declarations:

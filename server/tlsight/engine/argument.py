@@ -18,7 +18,7 @@ from tlsight.engine.suites import judge as judge_suites
 from tlsight.engine.unit import strip
 from tlsight.engine.values import Value
 from tlsight.finding import Finding, Fix, Related, Safety
-from tlsight.ir import Binary, Call, walk
+from tlsight.ir import Binary, walk
 from tlsight.rule import Check, Property, Verdict, Vocabulary
 from tlsight.text import Span
 
@@ -107,12 +107,11 @@ def _role(stage: Stage, rule: Property, check: Check, match: Match) -> list[Judg
     if expr is None or not values:
         words = {"argument": slot, "value": values[0].label if values else ""}
         return [Judged(match.span, words, fixes=fixes)]
-    everything = stage.values(match, slot)
-    sometimes = len([v for v in everything if v.kind != "parameter"]) > len(values)
+    sometimes = _stated(stage.values(match, slot)) > len(values)
     found = []
     for value in values[:1] if all(v.span == values[0].span for v in values) else values:
         words = {"argument": slot, "value": value.label}
-        way = (*value.steps, Related(match.span, f"{match.spelled} is called here"))
+        way = (*value.steps, _called(match))
         inside = match.span.contains(value.span)
         place = expr.span if inside else value.span
         found.append(
@@ -133,9 +132,7 @@ def _by_policy(
         verdict = verdicts.get(meant)
         if verdict is not None and not _compared(stage, match) and not _table(stage, match):
             words = {"value": match.spelled, "meaning": meant, "clause": verdict.clause}
-            yield Judged(
-                _callee_span(match), words, verdict.level, fixes=by_page(stage, rule, match)
-            )
+            yield Judged(match.span, words, verdict.level, fixes=by_page(stage, rule, match))
         return
     if vocabulary is None:
         return
@@ -147,7 +144,6 @@ def _by_policy(
         worst = _worst(stage, vocabulary, verdicts, value, suites)
         if worst is not None:
             judged.append((value, *worst))
-    plain = sum(1 for value in values if value.kind != "parameter")
     for value, meaning, verdict, names in judged:
         words = {
             "value": value.label,
@@ -159,10 +155,24 @@ def _by_policy(
         fixes = by_vocabulary(stage, rule, match, slot, value, vocabulary, meaning)
         if not fixes and match.span.contains(value.span):
             fixes = by_page(stage, rule, match)
-        way = value.steps
-        if not match.span.contains(value.span):
-            way = (*way, Related(match.span, f"{match.spelled} is called here"))
-        yield Judged(value.span, words, verdict.level, way, fixes, sometimes=plain > len(judged))
+        sometimes = _stated(values) > len(judged)
+        yield Judged(value.span, words, verdict.level, _way(match, value), fixes, sometimes)
+
+
+def _way(match: Match, value: Value) -> tuple[Related, ...]:
+    """The steps from where a value is written to the call, which is one if it stands elsewhere."""
+    if match.span.contains(value.span):
+        return value.steps
+    return (*value.steps, _called(match))
+
+
+def _called(match: Match) -> Related:
+    return Related(match.span, f"{match.spelled} is called here")
+
+
+def _stated(values: Sequence[Value]) -> int:
+    """How many values the text states; a parameter as such is none of them."""
+    return sum(1 for value in values if value.kind != "parameter")
 
 
 def _compared(stage: Stage, match: Match) -> bool:
@@ -289,11 +299,10 @@ def _below(stage: Stage, rule: Property, check: Check, match: Match) -> Iterator
         fixes: tuple[Fix, ...] = ()
         if match.span.contains(value.span):
             fixes = by_page(stage, rule, match)
-        way = value.steps
-        if not match.span.contains(value.span):
-            way = (*way, Related(match.span, f"{match.spelled} is called here"))
-        plain = sum(1 for item in values if item.kind != "parameter")
-        yield Judged(value.span, words, related=way, fixes=fixes, sometimes=plain > len(bad))
+        sometimes = _stated(values) > len(bad)
+        yield Judged(
+            value.span, words, related=_way(match, value), fixes=fixes, sometimes=sometimes
+        )
 
 
 def _lacking(stage: Stage, check: Check, match: Match) -> Iterator[Judged]:
@@ -324,12 +333,9 @@ def _constant(stage: Stage, rule: Property, check: Check, match: Match) -> Itera
         if expr is not None:
             data = stage.unit.data
             words["variable"] = data[expr.span.start : expr.span.end].decode(errors="replace")
-        way = value.steps
-        if not match.span.contains(value.span):
-            way = (*way, Related(match.span, f"{match.spelled} is called here"))
         fixes = by_page(stage, rule, match) if inside else ()
-        plain = sum(1 for item in values if item.kind != "parameter")
-        yield Judged(place, words, related=way, fixes=fixes, sometimes=plain > len(bad))
+        sometimes = _stated(values) > len(bad)
+        yield Judged(place, words, related=_way(match, value), fixes=fixes, sometimes=sometimes)
 
 
 def _matching(stage: Stage, rule: Property, check: Check, match: Match) -> Iterator[Judged]:
@@ -392,10 +398,3 @@ def _capacity(stage: Stage, rule: Property, check: Check, match: Match) -> list[
             judged.append(Judged(expr.span, words, related=related, fixes=(fix,)))
             break
     return judged
-
-
-def _callee_span(match: Match) -> Span:
-    """The callee's name and its brackets if there is nothing in them, else the whole call."""
-    if isinstance(match.site, Call) and match.site.arguments:
-        return match.site.span
-    return match.span

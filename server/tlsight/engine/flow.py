@@ -10,15 +10,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from tlsight.engine.unit import Unit, contradict, path
+from tlsight.engine.unit import Unit, contradict, path, strip
 from tlsight.ir import (
     Act,
     Assign,
     Binary,
     Call,
-    Cast,
     Edge,
-    Evaluated,
     Expr,
     Function,
     Literal,
@@ -130,6 +128,15 @@ def chosen(unit: Unit, function: int, node: int) -> bool:
     That is the shape of a table from what was asked for to what does it (`case` after `case`, or
     `strcmp(word, "name") == 0`): the choice is made elsewhere.
     """
+    key = ("chosen", function, node)
+    known = unit.cache.get(key)
+    if known is None:
+        known = _chosen(unit, function, node)
+        unit.cache[key] = known
+    return bool(known)
+
+
+def _chosen(unit: Unit, function: int, node: int) -> bool:
     nodes = unit.module.functions[function].nodes
     for at, step in enumerate(nodes):
         if step.act is Act.SWITCH:
@@ -150,8 +157,7 @@ def _is_stated(when: object) -> bool:
 
 def _equality(unit: Unit, function: int, expr: Expr) -> bool | None:
     """Which way a test goes if something equals a constant of the source; None: no such test."""
-    while isinstance(expr, (Cast, Evaluated)):
-        expr = expr.operand if isinstance(expr, Cast) else expr.expr
+    expr = strip(expr)
     if isinstance(expr, Binary) and expr.operator in ("==", "!="):
         sides = (expr.left, expr.right)
         if any(_is_constant(unit, function, side) for side in sides):
@@ -246,8 +252,7 @@ def _defined_by(unit: Unit, at: int, expr: Expr) -> Iterator[tuple[str, Definiti
 
 def _given(at: int, argument: Expr, declared: str) -> Iterator[tuple[str, Definition]]:
     """What a call may do to an object that it is handed; `declared` is the parameter's type."""
-    while isinstance(argument, (Cast, Evaluated)):
-        argument = argument.operand if isinstance(argument, Cast) else argument.expr
+    argument = strip(argument)
     if "const" in declared.partition("*")[0].split():
         return
     if isinstance(argument, Unary) and argument.operator == "&":

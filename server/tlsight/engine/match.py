@@ -173,7 +173,6 @@ def _callee_agrees(
         return _derives(unit, receiver, receiver, form.owner) or (
             binding.name_tells and not _declares(unit, receiver)
         )
-    assert isinstance(call.callee, Name) or not name
     if not isinstance(call.callee, Name):
         return False
     owner, _, _ = call.callee.text.removeprefix("::").rpartition("::")
@@ -242,19 +241,30 @@ def _variable_matches(
     if owner:
         for binding, form in index.fields.get(variable.name, ()):
             if _same_type(owner, form.owner):
-                yield _value_match(binding, form, number, at, variable, variable.initial)
+                yield _value_match(
+                    binding, form, number, at, variable, variable.name, variable.initial
+                )
     kind = bare(variable.type)
     for binding, form in index.typed.get(tail(kind), ()):
         if _same_type(kind, form.callee):
-            yield _value_match(binding, form, number, at, variable, variable.initial)
+            yield _value_match(binding, form, number, at, variable, variable.name, variable.initial)
 
 
 def _value_match(
-    binding: Binding, form: Form, number: int, at: int, variable: Variable, value: Expr | None
+    binding: Binding,
+    form: Form,
+    number: int,
+    at: int,
+    site: Site,
+    name: str,
+    value: Expr | None,
+    receiver: Expr | None = None,
 ) -> Match:
-    slot = form.slots[0].name if form.slots else "value"
-    arguments = {slot: value}
-    return Match(binding, form, number, at, variable, variable.span, variable.name, arguments)
+    """The match of a field or variable `name` that is given a value."""
+    arguments = {form.slots[0].name if form.slots else "value": value}
+    if receiver is not None:
+        arguments["this"] = receiver
+    return Match(binding, form, number, at, site, site.span, name, arguments)
 
 
 def _initialised(index: Index, unit: Unit, number: int, at: int, call: Call) -> Iterator[Match]:
@@ -263,9 +273,7 @@ def _initialised(index: Index, unit: Unit, number: int, at: int, call: Call) -> 
         return
     for binding, form in index.fields.get(call.target, ()):
         if any(_same_type(base, form.owner) for base in unit.hierarchy(owner)):
-            slot = form.slots[0].name if form.slots else "value"
-            arguments: dict[str, Expr | None] = {slot: call.arguments[0]}
-            yield Match(binding, form, number, at, call, call.span, call.target, arguments)
+            yield _value_match(binding, form, number, at, call, call.target, call.arguments[0])
 
 
 def _assigned(index: Index, unit: Unit, number: int, at: int, expr: Assign) -> Iterator[Match]:
@@ -291,11 +299,8 @@ def _assigned(index: Index, unit: Unit, number: int, at: int, expr: Assign) -> I
         else:
             agrees = any(_same_type(base, form.owner) for base in unit.hierarchy(owner))
         if agrees:
-            slot = form.slots[0].name if form.slots else "value"
-            arguments: dict[str, Expr | None] = {slot: expr.value}
-            if isinstance(target, Member):
-                arguments["this"] = target.base
-            yield Match(binding, form, number, at, expr, expr.span, name, arguments)
+            receiver = target.base if isinstance(target, Member) else None
+            yield _value_match(binding, form, number, at, expr, name, expr.value, receiver)
 
 
 def around(unit: Unit, match: Match) -> Iterator[str]:

@@ -97,13 +97,8 @@ def _respelled(stage: Stage, value: Value, vocabulary: Vocabulary, new: str) -> 
         last = new.rpartition("::")[2]
         if separator:
             return head + separator + last
-        known = "::" in new and not prefix
-        return last if known else prefix + last
-    if isinstance(value.expr, Literal):
-        return new
-    if isinstance(value.expr, Member):
-        return None
-    return None
+        return prefix + last
+    return new if isinstance(value.expr, Literal) else None
 
 
 def _prefix(stage: Stage, old: str, vocabulary: Vocabulary) -> str:

@@ -12,6 +12,8 @@ from tlsight.finding import Fix, Safety
 from tlsight.ir import Act, Assign, Expr, Function, Literal, Node, Unary
 from tlsight.text import Edit, Span
 
+COMPARISON = re.compile(r"(==|!=|<=|>=|<|>)\s*(-?\d+|null)")
+"""What a binding says of a result: an operator, and a number or null."""
 _NEGATED = {"==": "!=", "!=": "==", ">": "<=", "<=": ">", "<": ">=", ">=": "<"}
 
 
@@ -71,11 +73,11 @@ def _comparison(match: Match, positive: bool) -> str | None:
     """The binding's own words for success or failure, as a comparison with a number."""
     text = match.binding.ok
     if not text:
-        found = re.fullmatch(r"(==|!=|<=|>=|<|>)\s*(\S+)", match.binding.fail)
+        found = COMPARISON.fullmatch(match.binding.fail)
         text = f"{_NEGATED[found[1]]} {found[2]}" if found else ""
     if text in ("true", "false"):
         text = "!= 0" if text == "true" else "== 0"
-    found = re.fullmatch(r"(==|!=|<=|>=|<|>)\s*(\S+)", text)
+    found = COMPARISON.fullmatch(text)
     if found is None:
         return None
     operator = found[1] if positive else _NEGATED[found[1]]

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from tlsight.engine.flow import BUDGET
 from tlsight.engine.index import Index
 from tlsight.engine.match import Match, call_matches
-from tlsight.engine.repairing import checked, tested
+from tlsight.engine.repairing import COMPARISON, checked, tested
 from tlsight.engine.report import finding
 from tlsight.engine.roles import Stage, played, settled
 from tlsight.engine.unit import Unit, last_name, path, strip
@@ -46,7 +46,6 @@ Outcomes = frozenset[int]
 
 _ALL = (-3, -2, -1, 0, 1, 2, 3)
 """Everything below -2, -2, -1, 0, 1, 2, and everything above 2."""
-_COMPARISON = re.compile(r"(==|!=|<=|>=|<|>)\s*(-?\d+|null)")
 _LEAVING = re.compile(r"(?i)throw|raise|exit|abort|fatal|panic|longjmp|(?:^|_)die(?:_|$)")
 _FLIPPED = {"==": "==", "!=": "!=", "<": ">", ">": "<", "<=": ">=", ">=": "<="}
 
@@ -79,7 +78,7 @@ def contract(ok: str, fail: str) -> Contract | None:
 def _satisfying(text: str, universe: Outcomes) -> Outcomes:
     if text in ("true", "false"):
         return frozenset((int(text == "true"),))
-    found = _COMPARISON.fullmatch(text.strip())
+    found = COMPARISON.fullmatch(text.strip())
     if found is None:
         return frozenset()
     number = 0 if found[2] == "null" else int(found[2])
@@ -125,19 +124,17 @@ def check_result(stage: Stage, rule: Property, check: Check) -> Iterator[Finding
 
 @dataclass(frozen=True)
 class Mistake:
-    """Where a result goes wrong, with the words and the way of the message."""
+    """Where a result goes wrong, with the way of the message."""
 
     span: Span
     related: tuple[Related, ...] = ()
     fixes: tuple[Fix, ...] = ()
-    words: Mapping[str, str] | None = None
 
 
 def _reported(
     stage: Stage, rule: Property, check: Check, match: Match, mistake: Mistake, walk_: _Walk
 ) -> Finding | None:
-    words = {"argument": check.argument, **(mistake.words or {})}
-    words.setdefault("variable", walk_.variable or match.spelled)
+    words = {"argument": check.argument, "variable": walk_.variable or match.spelled}
     return finding(
         stage,
         rule,
@@ -484,13 +481,12 @@ class _Walk:
         return isinstance(inner, (Name, Member)) and path(inner) == self.variable
 
     def _sink_argument(self, at: int, call: Call) -> Span | None:
-        for slots in self._slots_of(at, call):
-            for expr in slots:
-                if self._names_result(expr):
-                    return expr.span
+        for expr in self._at_sinks(at, call):
+            if self._names_result(expr):
+                return expr.span
         return None
 
-    def _slots_of(self, at: int, call: Call) -> Iterator[list[Expr]]:
+    def _at_sinks(self, at: int, call: Call) -> Iterator[Expr]:
         """The arguments of a call that stand where a sink of the check says."""
         for match in call_matches(self.index, self.unit, self.match.function, at, call):
             for sink in self.check.sinks:
@@ -498,17 +494,16 @@ class _Walk:
                 if role in match.binding.roles and slot:
                     found = match.arguments.get(slot)
                     if found is not None:
-                        yield [found]
+                        yield found
 
     def _length(self, at: int, expr: Expr) -> Span | None:
         for item in walk(expr):
             if isinstance(item, Subscript) and self._names_result(item.index):
                 return item.index.span
             if isinstance(item, Call):
-                for slots in self._slots_of(at, item):
-                    for given in slots:
-                        if self._arithmetic_of_result(given):
-                            return given.span
+                for given in self._at_sinks(at, item):
+                    if self._arithmetic_of_result(given):
+                        return given.span
         return None
 
     def _arithmetic_of_result(self, expr: Expr) -> bool:
@@ -536,10 +531,9 @@ class _Walk:
         return None
 
     def _reads(self, at: int, call: Call, name: str) -> Span | None:
-        for slots in self._slots_of(at, call):
-            for expr in slots:
-                if path(expr) == name:
-                    return expr.span
+        for expr in self._at_sinks(at, call):
+            if path(expr) == name:
+                return expr.span
         return None
 
     def _nested_use(self, node: Node) -> Mistake | None:
@@ -555,9 +549,9 @@ class _Walk:
             ):
                 return Mistake(self.match.span)
             if isinstance(item, Call) and item is not self.call:
-                for slots in self._slots_of(self.match.node, item):
-                    if any(strip(expr) is self.call for expr in slots):
-                        return Mistake(self.match.span)
+                given = self._at_sinks(self.match.node, item)
+                if any(strip(expr) is self.call for expr in given):
+                    return Mistake(self.match.span)
         return None
 
     def _nested_length(self, node: Node) -> Mistake | None:
@@ -566,9 +560,9 @@ class _Walk:
             if isinstance(item, Subscript) and strip(item.index) is self.call:
                 return Mistake(self.match.span)
             if isinstance(item, Call) and item is not self.call:
-                for slots in self._slots_of(self.match.node, item):
-                    if any(strip(expr) is self.call for expr in slots):
-                        return Mistake(self.match.span)
+                given = self._at_sinks(self.match.node, item)
+                if any(strip(expr) is self.call for expr in given):
+                    return Mistake(self.match.span)
         return None
 
     def _returned_truth(self, node: Node) -> Mistake | None:

@@ -86,63 +86,49 @@ def holds(stage: Stage, match: Match, slot: str, condition: str) -> bool:
     """Whether one condition of a `where` may hold of an argument."""
     if condition == "absent":
         return match.arguments.get(slot) is None
-    values = stage.values(match, slot)
     if condition == "parameter":
         return _is_parameter(stage, match, slot)
-    if condition == "null":
-        return any(_is_null(value) for value in values)
+    values = stage.values(match, slot)
     if condition == "not-null":
         return match.arguments.get(slot) is not None and not any(
             _is_null(value) for value in values
         )
-    if condition == "literal":
-        return any(value.content for value in values)
-    if condition in ("true", "false"):
-        wanted = int(condition == "true")
-        return any(value.number is not None and bool(value.number) == wanted for value in values)
-    word, _, rest = condition.partition(" ")
-    if word == "has":
-        return any(has_flag(stage, value, rest) for value in values)
-    if word == "lacks":
-        return bool(values) and any(
-            value.whole and _is_known(value) and not has_flag(stage, value, rest)
-            for value in values
-        )
-    if word == "not":
-        return bool(values) and any(
-            _is_known(value) and not _is_constant(stage, value, rest) for value in values
-        )
-    return any(_is_constant(stage, value, condition) for value in values)
+    denies = condition.startswith(("lacks ", "not "))
+    return any(
+        _satisfies(stage, value, condition) and not (denies and not _is_known(value))
+        for value in values
+    )
 
 
 def relevant(stage: Stage, match: Match, slot: str, value: Value) -> bool:
     """Whether one value of an argument is among those for which the role is played."""
-    conditions = match.binding.where.get(slot)
-    if not conditions:
-        return True
-    for condition in conditions:
-        word, _, rest = condition.partition(" ")
-        if condition == "null" and _is_null(value):
-            return True
-        if condition == "literal" and value.content:
-            return True
-        if condition in ("absent", "not-null", "parameter"):
-            return True
-        if condition in ("true", "false"):
-            if value.number is not None and bool(value.number) == (condition == "true"):
-                return True
-        elif word == "has":
-            if has_flag(stage, value, rest):
-                return True
-        elif word == "lacks":
-            if value.whole and not has_flag(stage, value, rest):
-                return True
-        elif word == "not":
-            if not _is_constant(stage, value, rest):
-                return True
-        elif _is_constant(stage, value, condition):
-            return True
-    return False
+    conditions = match.binding.where.get(slot, ())
+    return not conditions or any(
+        condition in _OF_THE_ARGUMENT or _satisfies(stage, value, condition)
+        for condition in conditions
+    )
+
+
+_OF_THE_ARGUMENT = ("absent", "not-null", "parameter")
+"""Conditions that hold of an argument as a whole, not of one of its values."""
+
+
+def _satisfies(stage: Stage, value: Value, condition: str) -> bool:
+    """Whether a condition holds of one value; what denies something holds of the unknown too."""
+    if condition == "null":
+        return _is_null(value)
+    if condition == "literal":
+        return value.content
+    if condition in ("true", "false"):
+        return value.number is not None and bool(value.number) == (condition == "true")
+    word, _, rest = condition.partition(" ")
+    if word == "has":
+        return has_flag(stage, value, rest)
+    if word == "lacks":
+        return value.whole and not has_flag(stage, value, rest)
+    if word == "not":
+        return not _is_constant(stage, value, rest)
+    return _is_constant(stage, value, condition)
 
 
 def has_flag(stage: Stage, value: Value, name: str) -> bool:

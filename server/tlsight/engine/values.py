@@ -233,8 +233,6 @@ class _Reader:
                 values += self._set(function, item, item.value, name, depth)
             elif item.kind == "update" and item.operator == "|=" and item.value is not None:
                 values += self._updated(function, item.node, expr, name, item.value, depth)
-            elif item.kind == "value" and name.count("."):
-                values.append(_unknown(expr, function))
             else:
                 values.append(_unknown(expr, function))
         if entry:
@@ -277,8 +275,6 @@ class _Reader:
                 step = Related(expr.span, f"{name} is used here")
                 inner = self.read(caller, node, argument, depth + 3)
                 values += [replace(value, steps=(*value.steps, step)) for value in inner]
-            elif (default := around.parameters[positions[0]].initial) is not None:
-                values += self.read(function, 0, default, depth + 3)
         default = around.parameters[positions[0]].initial
         if default is not None:
             values += self.read(function, 0, default, depth + 3)
@@ -330,12 +326,9 @@ class _Reader:
     ) -> list[Value]:
         """The values that a definition gives, with the step it is on their way."""
         step = Related(item.span, f"{name} is set here")
-        known = self.unit.cache.get(("chosen", function, item.node))
-        if known is None:
-            known = chosen(self.unit, function, item.node)
-            self.unit.cache["chosen", function, item.node] = known
+        table = chosen(self.unit, function, item.node)
         return [
-            replace(found, steps=(step, *found.steps), chosen=found.chosen or bool(known))
+            replace(found, steps=(step, *found.steps), chosen=found.chosen or table)
             for found in self.read(function, item.node, value, depth + 1)
         ]
 
