@@ -300,17 +300,17 @@ class Analyst:
             mended = apply_edits(data, edits)
         except OverlappingEdits:
             return Proof.REFUTED
+        state = self._state(path)
         before, _ = self._finally(path, data)
-        old = self._report(before, final=True, problems=())
+        kept = (state.facts, state.facts_data, state.bodies, state.outside)
         after, _ = self._finally(path, mended)
-        new = self._report(after, final=True, problems=())
-        self._finally(path, data)
+        with state.lock:  # as if the mended text had never been read
+            state.facts, state.facts_data, state.bodies, state.outside = kept
+        old = _counted(self._report(before, final=True, problems=()).findings)
+        new = _counted(self._report(after, final=True, problems=()).findings)
         if _errors(after) - _errors(before):
             return Proof.REFUTED
-        come = _counted(new.findings) - _counted(old.findings)
-        gone = _counted(old.findings) - _counted(new.findings)
-        wanted = _counted(findings)
-        if come or wanted - gone:
+        if new - old or _counted(findings) - (old - new):
             return Proof.REFUTED
         if len(after.module.errors) > len(before.module.errors):
             return Proof.REFUTED
