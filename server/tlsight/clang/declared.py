@@ -309,6 +309,11 @@ class Declarations(Unit):
         text = (self.data if file == self.main else self.content(file))[span.start : span.end]
         return _default(text.decode(errors="replace"))
 
+    def _definition(self, cursor: Cursor) -> Cursor:
+        """The definition of a type, or the declaration at hand if there is none."""
+        definition: Cursor = self.lib.getCursorDefinition(cursor)
+        return definition if valid(definition) else cursor
+
     def unknown_base(self, cursor: Cursor) -> bool:
         """Whether a class may inherit a method that hides a function of that name."""
         known = self._bases.get(cursor.d0)
@@ -316,9 +321,7 @@ class Declarations(Unit):
             return known
         self._bases[cursor.d0] = False
         lib = self.lib
-        definition = lib.getCursorDefinition(cursor)
-        if not valid(definition):
-            definition = cursor
+        definition = self._definition(cursor)
         file, span = self.extent(definition)
         first_member = span.end
         bases: list[Cursor] = []
@@ -352,9 +355,7 @@ class Declarations(Unit):
             return known
         self._sizes[cursor.d0] = True
         lib = self.lib
-        definition = lib.getCursorDefinition(cursor)
-        if not valid(definition):
-            definition = cursor
+        definition = self._definition(cursor)
         result = not lib.isInvalidDeclaration(definition) and not (
             definition.kind in CLASSES and self.stands_in(definition)
         )
