@@ -37,6 +37,24 @@ forms = ["shut(object)"]
 [call.keyed]
 forms = ["use_key(object, key)"]
 
+[releases]
+macro = "DEMO_VERSION"
+oldest = "1.0"
+numbers = { "1.0" = 0x10000, "2.0" = 0x20000 }
+packed = { DEMO_CHECK = [16, 8] }
+
+[call.send]
+forms = ["emit(object, length)"]
+where = { length = "except 1" }
+
+[call.renamed]
+forms = ["old_name(object)"]
+since = "2.0"
+
+[call.special-key]
+forms = ["use_key(object, key)"]
+near = "special"
+
 [call.digest]
 forms = ["digest(data, out)"]
 writes = { out = "32" }
@@ -70,6 +88,8 @@ int set_grade(object *o, int grade);
 void set_flags(object *o, unsigned flags);
 void shut(object *o);
 void use_key(object *o, const void *key);
+void emit(object *o, int length);
+void old_name(object *o);
 void digest(const void *data, unsigned char *out);
 int verify(object *o);
 object *make();
@@ -117,6 +137,12 @@ PROPERTIES = {
     ),
     "literal-key": ("argument", 'roles = ["keyed"]\nargument = "key"\nconstant = true'),
     "small-out": ("argument", 'roles = ["digest"]\nargument = "out"\ncapacity = true'),
+    "sent": ("argument", 'roles = ["send"]'),
+    "old-name": ("argument", 'roles = ["renamed"]\nnot-near = "legacy"'),
+    "also-keyed": (
+        "argument",
+        'roles = ["keyed"]\nargument = "key"\nconstant = true\nnot-as = ["special-key"]',
+    ),
     "unlooked": ("result", 'roles = ["three"]\nwrong = "unchecked"'),
     "misread": ("result", 'roles = ["three"]\nwrong = "misread"'),
     "unguarded": (

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from demo import Bench
-from tlsight.engine import suppressed
+from tlsight.engine import suppressed, unread
 from tlsight.finding import Severity
 from tlsight.text import apply_edits
 
@@ -268,6 +268,84 @@ def test_a_null_that_is_used_before_its_test_is_found(
     bench: Bench, text: str, expected: int
 ) -> None:
     assert len(bench.found(text, "unguarded")) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("void f(object *o, int n) { emit(o, n); }", 1),
+        ("void f(object *o) { emit(o, 2); }", 1),
+        ("void f(object *o, bool b) { emit(o, b ? 1 : 2); }", 1),
+        ("void f(object *o) { emit(o, 1); }", 0),
+        ("void f(object *o) { const int one = 1; emit(o, one); }", 0),
+    ],
+)
+def test_a_condition_may_except_a_number(bench: Bench, text: str, found: int) -> None:
+    assert len(bench.found(text, "sent")) == found
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("void f(object *o) { old_name(o); }", 1),
+        ("void legacy_f(object *o) { old_name(o); }", 0),
+        ("void f(object *o) { old_name(o); }\nvoid asLegacy(object *o) { f(o); }", 0),
+        ("struct Legacy { void f(object *o) { old_name(o); } };", 0),
+        ("struct S { void legacy(); void f(object *o) { old_name(o); } };", 1),
+    ],
+)
+def test_names_tell_what_a_call_is_for(bench: Bench, text: str, found: int) -> None:
+    assert len(bench.found(text, "old-name")) == found
+
+
+def test_one_call_in_two_roles_is_reported_once(bench: Bench) -> None:
+    text = 'void f(object *o) { use_key(o, "secret"); }'
+
+    assert bench.found(text, "also-keyed") == ['"secret"']
+    assert bench.found(text.replace("void f", "void special_f"), "also-keyed") == []
+
+
+BRANCHES = [
+    ("#if DEMO_VERSION < 0x20000L", 0, 1),
+    ("#if DEMO_VERSION >= 0x20000L", 1, 0),
+    ("#if DEMO_VERSION < 0x30000L", 1, 1),
+    ("#if 0x20000 > DEMO_VERSION", 0, 1),
+    ("#if DEMO_VERSION < DEMO_CHECK(2, 0)", 0, 1),
+    ("#if DEMO_VERSION <= 0x1ffff && defined(OTHER)", 0, 1),
+    ("#if DEMO_VERSION < 0x20000 || defined(OTHER)", 1, 1),
+    ("#if !(DEMO_VERSION >= 0x20000 || defined OTHER)", 0, 1),
+    ("#if !(DEMO_VERSION < 0x20000) && defined(OTHER)", 1, 1),
+    ("#if DEMO_VERSION", 1, 1),
+    ("#if defined(DEMO_VERSION) && DEMO_VERSION ==", 1, 1),
+]
+
+
+@pytest.mark.parametrize(("condition", "then", "otherwise"), BRANCHES)
+def test_a_branch_for_earlier_releases_plays_no_later_role(
+    bench: Bench, condition: str, then: int, otherwise: int
+) -> None:
+    """Where a condition does not settle the release, both branches are judged."""
+    lines = ["void f(object *o) {", condition, "old_name(o);", "#else", "old_name(o) ;", "#endif"]
+    found = [
+        item.span.start for item in bench.check("\n".join((*lines, "}"))) if item.rule == "old-name"
+    ]
+
+    assert len(found) == then + otherwise
+
+
+def test_what_only_abandoned_releases_compile_is_said_to_be_left_out(bench: Bench) -> None:
+    text = """void f(object *o) {
+#if DEMO_VERSION < 0x10000
+    set_grade(o, GRADE_LOW);
+    set_grade(o, GRADE_LOW);
+#endif
+}"""
+    unit = bench.unit(text)
+
+    assert bench.check(text) == ()
+    assert [(item.function, item.reason) for item in unread(bench.index, unit)] == [
+        ("f", "the branch is for Demo before 1.0, which its page does not describe")
+    ]
 
 
 def test_a_comment_with_a_reason_silences_a_rule(bench: Bench) -> None:

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tlsight.finding import Safety, Severity
-from tlsight.rule import Form, Rulebook, Slot
+from tlsight.rule import Form, Releases, Rulebook, Slot
 from tlsight.rulebook import load
 from tlsight.rulebook.examples import read_examples
 from tlsight.rulebook.forms import BadForm, read_form
@@ -263,6 +263,56 @@ LIBRARY_MISTAKES = [
     ('prefixes = ["t_"]', "prefixes = [", "8: not TOML: "),
     ("header=toy.h\nstruct", "\nstruct", "39: a block of code on a library page has"),
 ]
+
+
+RELEASES = """\
+# Toy
+
+```toml
+[releases]
+macro = "TOY_VERSION"
+oldest = "1.0"
+numbers = { "1.0" = 0x100, "2.0" = 0x200 }
+packed = { TOY_CHECK = [8, 0] }
+
+[call.open]
+forms = ["toy_open(context, version)"]
+where = { version = "except 1" }
+since = "2.0"
+```
+
+```c header=toy.h
+int toy_open(struct ctx *, int version);
+```
+"""
+
+RELEASE_MISTAKES = [
+    ('macro = "TOY_VERSION"\n', "", "4: 'macro' names what conditions compare, and is missing"),
+    ('oldest = "1.0"', 'oldest = "1.1"', "6: 'numbers' has no '1.1'; did you mean '1.0'?"),
+    ("0x200", '"two"', "7: '2.0' of 'numbers' must be a whole number"),
+    ("[8, 0]", "[8, -1]", "8: 'TOY_CHECK' of 'packed' must be a list of whole numbers"),
+    ('since = "2.0"', 'since = "2.1"', "10: 'releases' has no number for '2.1'; did you mean"),
+    ("except 1", "except", "10: no declaration names 'except'"),
+]
+
+
+@pytest.mark.parametrize(("old", "new", "expected"), RELEASE_MISTAKES)
+def test_a_mistake_about_releases_is_found_at_its_line(
+    pages: Path, old: str, new: str, expected: str
+) -> None:
+    write(pages, {"libraries/toy.md": RELEASES.replace(old, new, 1)})
+
+    assert any(f"toy.md:{expected}" in line for line in said(load(pages=pages), pages))
+
+
+def test_releases_are_read(pages: Path) -> None:
+    write(pages, {"libraries/toy.md": RELEASES})
+    library = load(pages=pages).libraries["toy"]
+
+    assert library.releases == Releases(
+        "TOY_VERSION", {"1.0": 0x100, "2.0": 0x200}, "1.0", {"TOY_CHECK": (8, 0)}
+    )
+    assert [binding.since for binding in library.bindings] == ["2.0"]
 
 
 @pytest.mark.parametrize(("old", "new", "expected"), LIBRARY_MISTAKES)

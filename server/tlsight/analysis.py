@@ -281,7 +281,7 @@ class Analyst:
         findings = check(self.index, unit, self.config, suite_table)
         silenced = suppressed(unit, findings)
         gone = {item.finding.key for item in silenced}
-        unanalysed = unread(unit) if final else ()
+        unanalysed = unread(self.index, unit) if final else ()
         return Report(
             findings=tuple(item for item in findings if item.key not in gone),
             unanalysed=(*unanalysed, *(Unanalysed(text) for text in problems)),

@@ -109,6 +109,8 @@ class Binding:
     near: str = ""
     """A regular expression that must match the name of the function or class around, of the
     variable, or of a field or method beside it."""
+    since: str = ""
+    """The release of the library from which on the role is played; one of `Releases.numbers`."""
     name_tells: bool = False
     """A method call on an object of unknown type plays the role by its name alone."""
     mend: Mend | None = None
@@ -178,6 +180,20 @@ class SuiteRules:
 
 
 @dataclass(frozen=True)
+class Releases:
+    """How code asks for the release of a library that it is compiled against."""
+
+    macro: str
+    """The macro that preprocessor conditions compare."""
+    numbers: Mapping[str, int]
+    """The value of the macro by release."""
+    oldest: str = ""
+    """The oldest release that the page describes; code for older ones only is not judged."""
+    packed: Mapping[str, tuple[int, ...]] = field(default_factory=lambda: MappingProxyType({}))
+    """Macros that make such a value: by how many bits each argument is shifted."""
+
+
+@dataclass(frozen=True)
 class Library:
     """A library page (or a folder of pages read as one)."""
 
@@ -196,6 +212,7 @@ class Library:
     """Functions that do not return, and macros that abort when their argument is false."""
     asserts: tuple[str, ...] = ()
     suites: SuiteRules | None = None
+    releases: Releases | None = None
     place: str = ""
 
 
@@ -226,6 +243,11 @@ class Check:
     """Roles that, played in the unit on the same object, settle the matter."""
     only_with: tuple[str, ...] = ()
     """Roles of which one must be played in the unit for the check to apply."""
+    not_as: tuple[str, ...] = ()
+    """Roles: where the same call plays one of them, another property speaks of it."""
+    not_near: str = ""
+    """A regular expression: a name that matches it, of the function around or of one that calls it
+    or of what is given the value, settles the matter."""
     severity: Severity | None = None
     message: str = ""
     discouraged: Severity | None = None

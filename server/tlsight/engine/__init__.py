@@ -13,8 +13,9 @@ from dataclasses import replace
 from tlsight.config import Config
 from tlsight.engine.argument import Suites, check_argument
 from tlsight.engine.index import Index, build
+from tlsight.engine.match import tags_at
 from tlsight.engine.result import check_result
-from tlsight.engine.roles import Stage
+from tlsight.engine.roles import Stage, abandoned
 from tlsight.engine.unit import Unit
 from tlsight.finding import Finding, Suppression, Unanalysed
 from tlsight.rule import Property
@@ -90,8 +91,8 @@ def _is_remark(unit: Unit, lines: Lines, line: int) -> bool:
     return not text.strip() or any(item.span.start == start for item in unit.module.comments)
 
 
-def unread(unit: Unit) -> tuple[Unanalysed, ...]:
-    """What of a unit could not be judged with certainty, and why."""
+def unread(index: Index, unit: Unit) -> tuple[Unanalysed, ...]:
+    """What of a unit was not judged, or not with certainty, and why."""
     found = [
         Unanalysed("the text has a syntax error here", function.body, function.name)
         for function in unit.module.functions
@@ -107,4 +108,16 @@ def unread(unit: Unit) -> tuple[Unanalysed, ...]:
         for function in unit.module.functions
         if function.body in unit.facts.broken and function.body not in broken
     ]
-    return tuple(found)
+    return (*found, *_abandoned(index, unit))
+
+
+def _abandoned(index: Index, unit: Unit) -> Iterator[Unanalysed]:
+    """One for each branch of a function that only old releases of a library compile."""
+    seen = set()
+    for match, release in abandoned(Stage(index, unit)):
+        branch = (match.function, tags_at(unit, match))
+        if branch not in seen:
+            seen.add(branch)
+            function = unit.module.functions[match.function]
+            reason = f"the branch is for {release}, which its page does not describe"
+            yield Unanalysed(reason, match.span, function.name)

@@ -12,7 +12,7 @@ from tlsight.engine.index import spelled
 from tlsight.engine.match import Match
 from tlsight.engine.mending import by_page, by_vocabulary
 from tlsight.engine.report import finding
-from tlsight.engine.roles import Stage, played, relevant, settled
+from tlsight.engine.roles import Stage, excused, played, relevant
 from tlsight.engine.suites import Suite, evaluate
 from tlsight.engine.suites import judge as judge_suites
 from tlsight.engine.unit import strip
@@ -53,7 +53,7 @@ def check_argument(stage: Stage, rule: Property, check: Check, suites: Suites) -
     for role in check.roles:
         for match in table.get(role, ()):
             judged = _judge(stage, rule, check, match, suites)
-            if not judged or (check.unless and settled(stage, match, check.unless)):
+            if not judged or excused(stage, check, match):
                 continue
             for item in judged:
                 key = (item.span, item.level, match.binding.id)

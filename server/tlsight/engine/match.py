@@ -22,6 +22,7 @@ from tlsight.ir import (
     Function,
     Member,
     Name,
+    Tag,
     Variable,
     walk,
 )
@@ -303,14 +304,43 @@ def _assigned(index: Index, unit: Unit, number: int, at: int, expr: Assign) -> I
             yield _value_match(binding, form, number, at, expr, name, expr.value, receiver)
 
 
+def tags_at(unit: Unit, match: Match) -> tuple[Tag, ...]:
+    """The preprocessor conditions that a match stands under."""
+    function = unit.module.functions[match.function]
+    return (*function.tags, *function.nodes[match.node].tags)
+
+
 def around(unit: Unit, match: Match) -> Iterator[str]:
     """Names that tell what a place is about: of the function, its class, what stands beside it."""
+    for function in _enclosing(unit, match):
+        yield function.name
+        yield from _record_words(unit, function.owner)
+    yield from _given(unit, match)
+
+
+def occasion(unit: Unit, match: Match) -> Iterator[str]:
+    """Names that tell what a place is for: of the function, its class and callers, the variable.
+
+    Fewer than `around` gives: what else a class does says nothing of this.
+    """
+    for function in _enclosing(unit, match):
+        yield function.name
+        yield function.owner
+        for caller, _, _ in unit.calls.get(tail(function.name), ()):
+            yield unit.module.functions[caller].name
+    yield from _given(unit, match)
+
+
+def _enclosing(unit: Unit, match: Match) -> Iterator[Function]:
     number: int | None = match.function
     while number is not None:
         function: Function = unit.module.functions[number]
-        yield function.name
-        yield from _record_words(unit, function.owner)
+        yield function
         number = function.enclosing
+
+
+def _given(unit: Unit, match: Match) -> Iterator[str]:
+    """The variable or field that a place gives a value to."""
     node = unit.module.functions[match.function].nodes[match.node]
     if node.act is Act.DECLARE and node.variable is not None:
         yield node.variable.name

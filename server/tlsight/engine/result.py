@@ -16,7 +16,7 @@ from tlsight.engine.index import Index
 from tlsight.engine.match import Match, call_matches
 from tlsight.engine.repairing import COMPARISON, checked, tested
 from tlsight.engine.report import finding
-from tlsight.engine.roles import Stage, played, settled
+from tlsight.engine.roles import Stage, excused, played
 from tlsight.engine.unit import Unit, last_name, path, strip
 from tlsight.engine.values import CONTENT, CONVERSION, possible
 from tlsight.finding import Finding, Fix, Related
@@ -114,7 +114,7 @@ def check_result(stage: Stage, rule: Property, check: Check) -> Iterator[Finding
                 continue
             walk_ = _Walk(stage, check, match, function, means)
             mistake = walk_.run()
-            if mistake is None or (check.unless and settled(stage, match, check.unless)):
+            if mistake is None or excused(stage, check, match):
                 continue
             done.add(match.span)
             found = _reported(stage, rule, check, match, mistake, walk_)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from tlsight.engine.index import Index, integer, spelled
-from tlsight.engine.match import Match, around, matches
+from tlsight.engine.match import Match, around, matches, occasion, tags_at
+from tlsight.engine.releases import is_before
 from tlsight.engine.unit import Unit, contradict, path
 from tlsight.engine.values import Value, name_value, possible
 from tlsight.ir import Act, Call, CallKind, Name
+from tlsight.rule import Check
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,8 @@ def played(stage: Stage) -> Mapping[str, tuple[Match, ...]]:
 def plays(stage: Stage, match: Match) -> bool:
     """Whether the arguments of a match, and what is around it, satisfy its binding."""
     binding = match.binding
+    if _is_too_old(stage, match):
+        return False
     for slot in match.form.slots:
         if slot.constant is not None and not any(
             _is_constant(stage, value, slot.constant) for value in stage.values(match, slot.name)
@@ -76,10 +80,36 @@ def plays(stage: Stage, match: Match) -> bool:
     for slot_name, conditions in binding.where.items():
         if not any(holds(stage, match, slot_name, condition) for condition in conditions):
             return False
-    if binding.near:
-        pattern = re.compile(binding.near, re.IGNORECASE)
-        return any(pattern.search(word) for word in around(stage.unit, match))
-    return True
+    return not binding.near or _mentions(binding.near, around(stage.unit, match))
+
+
+def _mentions(pattern: str, names: Iterable[str]) -> bool:
+    wanted = re.compile(pattern, re.IGNORECASE)
+    return any(wanted.search(name) for name in names)
+
+
+def _is_too_old(stage: Stage, match: Match) -> bool:
+    """Whether a match stands where only releases are compiled that its page does not speak of."""
+    releases = stage.index.rulebook.libraries[match.binding.library].releases
+    if releases is None:
+        return False
+    tags = tags_at(stage.unit, match)
+    return any(
+        is_before(tags, releases, release)
+        for release in (match.binding.since, releases.oldest)
+        if release
+    )
+
+
+def abandoned(stage: Stage) -> Iterator[tuple[Match, str]]:
+    """Matches in branches for releases older than any that their page describes, and which."""
+    for match in matches(stage.index, stage.unit):
+        library = stage.index.rulebook.libraries[match.binding.library]
+        releases = library.releases
+        if releases is not None and is_before(
+            tags_at(stage.unit, match), releases, releases.oldest
+        ):
+            yield match, f"{library.title} before {releases.oldest}"
 
 
 def holds(stage: Stage, match: Match, slot: str, condition: str) -> bool:
@@ -88,6 +118,8 @@ def holds(stage: Stage, match: Match, slot: str, condition: str) -> bool:
         return match.arguments.get(slot) is None
     if condition == "parameter":
         return _is_parameter(stage, match, slot)
+    if condition.startswith("except "):
+        return not _is_surely(stage, match, slot, condition.removeprefix("except "))
     values = stage.values(match, slot)
     if condition == "not-null":
         return match.arguments.get(slot) is not None and not any(
@@ -98,6 +130,12 @@ def holds(stage: Stage, match: Match, slot: str, condition: str) -> bool:
         _satisfies(stage, value, condition) and not (denies and not _is_known(value))
         for value in values
     )
+
+
+def _is_surely(stage: Stage, match: Match, slot: str, name: str) -> bool:
+    """Whether an argument is a constant, whatever way the code takes."""
+    values = stage.values(match, slot)
+    return bool(values) and all(_is_constant(stage, value, name) for value in values)
 
 
 def relevant(stage: Stage, match: Match, slot: str, value: Value) -> bool:
@@ -126,7 +164,7 @@ def _satisfies(stage: Stage, value: Value, condition: str) -> bool:
         return has_flag(stage, value, rest)
     if word == "lacks":
         return value.whole and not has_flag(stage, value, rest)
-    if word == "not":
+    if word in ("not", "except"):
         return not _is_constant(stage, value, rest)
     return _is_constant(stage, value, condition)
 
@@ -176,7 +214,17 @@ def _is_parameter(stage: Stage, match: Match, slot: str) -> bool:
     )
 
 
-def settled(stage: Stage, match: Match, roles: tuple[str, ...]) -> bool:
+def excused(stage: Stage, check: Check, match: Match) -> bool:
+    """Whether what else the unit does, or what the place is for, settles what a check found."""
+    if check.not_near and _mentions(check.not_near, occasion(stage.unit, match)):
+        return True
+    table = played(stage)
+    if any(match.site is other.site for role in check.not_as for other in table.get(role, ())):
+        return True
+    return bool(check.unless) and _settled(stage, match, check.unless)
+
+
+def _settled(stage: Stage, match: Match, roles: tuple[str, ...]) -> bool:
     """Whether one of these roles is played on the object of a match, as far as can be told."""
     table = played(stage)
     return any(

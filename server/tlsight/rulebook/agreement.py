@@ -34,6 +34,7 @@ def disagreements(
         for binding in library.bindings:
             yield from _unknown_properties(binding, properties)
             yield from _unknown_vocabularies(binding, libraries)
+            yield from _unknown_release(binding, library)
             yield from _undeclared(binding, declared)
         for vocabulary in library.vocabularies.values():
             yield from _undeclared_values(vocabulary, declared)
@@ -59,7 +60,7 @@ def _declared(libraries: Mapping[str, Library]) -> frozenset[str]:
 
 def _unbound(check: Check, bound: _Bound) -> Iterator[Problem]:
     sinks = (sink.partition(".")[0] for sink in check.sinks)
-    for role in (*check.roles, *sinks, *check.unless, *check.only_with):
+    for role in (*check.roles, *sinks, *check.unless, *check.only_with, *check.not_as):
         if role not in bound:
             hint = nearest(role, bound)
             yield Problem(check.place, f"no library binds the role '{role}'{hint}", warning=True)
@@ -144,12 +145,19 @@ def _unknown_vocabularies(binding: Binding, libraries: Mapping[str, Library]) ->
             yield Problem(binding.place, f"no page has 'values.{name}'{nearest(name, known)}")
 
 
+def _unknown_release(binding: Binding, library: Library) -> Iterator[Problem]:
+    known = library.releases.numbers if library.releases else {}
+    if binding.since and binding.since not in known:
+        hint = nearest(binding.since, known)
+        yield Problem(binding.place, f"'releases' has no number for '{binding.since}'{hint}")
+
+
 def _undeclared(binding: Binding, declared: frozenset[str]) -> Iterator[Problem]:
     names = [form.callee for form in binding.forms if not form.typed]
     names += [slot.constant for f in binding.forms for slot in f.slots if slot.constant]
     for conditions in binding.where.values():
         names += [
-            condition.rpartition(" ")[2]
+            condition.rpartition(" ")[2].removeprefix("-")
             for condition in conditions
             if condition not in _CONDITION_WORDS
         ]

@@ -18,6 +18,7 @@ from tlsight.rule import (
     Library,
     Mend,
     Problem,
+    Releases,
     SuiteAlias,
     SuiteRules,
     Vocabulary,
@@ -32,7 +33,7 @@ _NAME = re.compile(r"[a-z][a-z0-9-]*")
 _RESULT = re.compile(r"(==|!=|<=|<|>=|>) (-?\d+|null)|true|false")
 _CONDITION = re.compile(
     r"null|not-null|literal|parameter|absent|true|false|-?\d+|0x[0-9A-Fa-f]+"
-    r"|((has|lacks|not) )?[A-Za-z_]\w*(::[A-Za-z_]\w*)*"
+    r"|((has|lacks|not|except) )?[A-Za-z_]\w*(::[A-Za-z_]\w*)*|(not|except) -?\d+"
 )
 _WRITES = re.compile(r"\d+|@(?P<value>[a-z][a-z0-9-]*)|size:(?P<size>[a-z][a-z0-9-]*)")
 _HEADER_NAME = re.compile(r"(?!/)(?!.*\.\.)[\w.+/-]+")
@@ -64,6 +65,7 @@ def _read_page(library_id: str, page: Page) -> tuple[Library, list[Problem]]:
         if (vocabulary := _vocabulary(name, entry)) is not None
     }
     suites = table.table("suites")
+    releases = table.table("releases")
     folders = table.texts("include-folders")
     if folders and not page.trusted:
         table.complain("only tlsight's own pages name 'include-folders'", "include-folders")
@@ -83,6 +85,7 @@ def _read_page(library_id: str, page: Page) -> tuple[Library, list[Problem]]:
         no_return=table.texts("no-return"),
         asserts=table.texts("asserts"),
         suites=_suites(library_id, suites) if suites is not None else None,
+        releases=_releases(releases) if releases is not None else None,
         place=page.place(1),
     )
     table.end()
@@ -102,9 +105,10 @@ def _joined(library: Library, more: Library, problems: list[Problem]) -> Library
         if name in library.vocabularies:
             message = f"'values.{name}' is stated on another page of this folder too"
             problems.append(Problem(more.place, message))
-    if library.suites and more.suites:
-        message = "'suites' is stated on another page of this folder too"
-        problems.append(Problem(more.place, message))
+    for word in ("suites", "releases"):
+        if getattr(library, word) and getattr(more, word):
+            message = f"'{word}' is stated on another page of this folder too"
+            problems.append(Problem(more.place, message))
     return replace(
         library,
         bindings=(
@@ -119,6 +123,7 @@ def _joined(library: Library, more: Library, problems: list[Problem]) -> Library
         no_return=(*library.no_return, *more.no_return),
         asserts=(*library.asserts, *more.asserts),
         suites=library.suites or more.suites,
+        releases=library.releases or more.releases,
     )
 
 
@@ -148,6 +153,7 @@ def _binding(library: str, call: str, table: Table) -> Binding | None:
         writes=table.text_by_name("writes"),
         severity=severity,
         near=table.pattern("near"),
+        since=table.text("since"),
         name_tells=table.flag("name-tells"),
         mend=_mend(mend, names) if mend is not None else None,
         note=table.text("note"),
@@ -309,6 +315,22 @@ def _suites(library: str, table: Table) -> SuiteRules:
     )
     table.end()
     return rules
+
+
+def _releases(table: Table) -> Releases:
+    releases = Releases(
+        macro=table.text("macro"),
+        numbers=table.number_by_name("numbers"),
+        oldest=table.text("oldest"),
+        packed=table.numbers_by_name("packed"),
+    )
+    if not releases.macro:
+        table.complain("'macro' names what conditions compare, and is missing")
+    if releases.oldest and releases.oldest not in releases.numbers:
+        hint = nearest(releases.oldest, releases.numbers)
+        table.complain(f"'numbers' has no '{releases.oldest}'{hint}", "oldest")
+    table.end()
+    return releases
 
 
 def _attributes(table: Table) -> Mapping[str, tuple[str, ...]]:

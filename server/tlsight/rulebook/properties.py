@@ -132,6 +132,8 @@ def _check(kind: str, table: Table) -> Check:
         sinks=table.texts("sinks"),
         unless=table.texts("unless"),
         only_with=table.texts("only-with"),
+        not_as=table.texts("not-as"),
+        not_near=table.pattern("not-near"),
         severity=table.choice("severity", Severity),
         discouraged=table.choice("discouraged", Severity),
         message=_message(table),

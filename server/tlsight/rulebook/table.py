@@ -172,6 +172,15 @@ class Table:
         """A table from names to whole numbers."""
         return self._items(key, _is_number, "a whole number")
 
+    def numbers_by_name(self, key: str) -> Mapping[str, tuple[int, ...]]:
+        """A table from names to lists of whole numbers."""
+
+        def fits(value: object) -> bool:
+            return isinstance(value, list) and all(map(_is_number, value))
+
+        items: Mapping[str, Sequence[int]] = self._items(key, fits, "a list of whole numbers")
+        return {name: tuple(value) for name, value in items.items()}
+
     def texts_by_name(self, key: str, single: bool = False) -> Mapping[str, tuple[str, ...]]:
         """A table from names to lists of strings; with `single`, a string is a list of one."""
 
