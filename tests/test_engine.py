@@ -60,8 +60,23 @@ def test_the_invented_pages_have_no_problems(bench: Bench) -> None:
             [],
         ),
         (
-            'void f(object *o, char *w) { if (strcmp(w, "old") == 0) set_grade(o, GRADE_LOW); }',
+            'void f(object *o, char *w) { if (strcmp(w, "old") == 0) set_grade(o, GRADE_LOW);'
+            ' if (strcmp(w, "new") == 0) set_grade(o, GRADE_HIGH); }',
             [],
+        ),
+        (
+            'int pick(char *w) { if (!strcmp("old", w)) return GRADE_LOW; return GRADE_HIGH; }'
+            " void f(object *o, char *w) { set_grade(o, pick(w)); }",
+            [],
+        ),
+        (
+            'void f(object *o, char *w) { if (strcmp(w, "old") == 0) set_grade(o, GRADE_LOW); }',
+            ["GRADE_LOW"],
+        ),
+        (
+            "void f(object *o, Kind k, Kind n) { if (k == Kind::Old) set_grade(o, GRADE_LOW);"
+            " if (n == Kind::New) set_grade(o, GRADE_HIGH); }",
+            ["GRADE_LOW"],
         ),
         (
             "void f(object *o, Kind k) { int g; switch (k) { case Kind::New: g = GRADE_HIGH; break;"

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from tlsight.engine.buffers import capacity, widened, written
-from tlsight.engine.flow import chosen
 from tlsight.engine.index import spelled
 from tlsight.engine.match import Match
 from tlsight.engine.mending import by_page, by_vocabulary
@@ -15,6 +14,7 @@ from tlsight.engine.report import finding
 from tlsight.engine.roles import Stage, excused, played, relevant
 from tlsight.engine.suites import Suite, evaluate
 from tlsight.engine.suites import judge as judge_suites
+from tlsight.engine.tables import chosen
 from tlsight.engine.unit import strip
 from tlsight.engine.values import Value
 from tlsight.finding import Finding, Fix, Related, Safety

@@ -7,19 +7,16 @@ means unknown.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from tlsight.engine.unit import Unit, contradict, path, strip
 from tlsight.ir import (
     Act,
     Assign,
-    Binary,
     Call,
-    Edge,
     Expr,
     Function,
-    Literal,
     Member,
     Name,
     Node,
@@ -120,91 +117,6 @@ def reaching(
         queue += before[at]
     found.sort(key=lambda item: item.span)
     return tuple(found), entry
-
-
-def chosen(unit: Unit, function: int, node: int) -> bool:
-    """Whether a node only runs where a comparison with a constant of the source came out equal.
-
-    That is the shape of a table from what was asked for to what does it (`case` after `case`, or
-    `strcmp(word, "name") == 0`): the choice is made elsewhere.
-    """
-    key = ("chosen", function, node)
-    known = unit.cache.get(key)
-    if known is None:
-        known = _chosen(unit, function, node)
-        unit.cache[key] = known
-    return bool(known)
-
-
-def _chosen(unit: Unit, function: int, node: int) -> bool:
-    nodes = unit.module.functions[function].nodes
-    for at, step in enumerate(nodes):
-        if step.act is Act.SWITCH:
-            ways = {edge for edge in step.next if _is_stated(edge.when)}
-        elif step.act is Act.TEST and step.expr is not None:
-            equal = _equality(unit, function, step.expr)
-            ways = {edge for edge in step.next if edge.when is equal and equal is not None}
-        else:
-            continue
-        if ways and len(ways) < len(step.next) and _only_by(nodes, at, ways, node):
-            return True
-    return False
-
-
-def _is_stated(when: object) -> bool:
-    return isinstance(when, tuple) and all(case.value is not None for case in when)
-
-
-def _equality(unit: Unit, function: int, expr: Expr) -> bool | None:
-    """Which way a test goes if something equals a constant of the source; None: no such test."""
-    expr = strip(expr)
-    if isinstance(expr, Binary) and expr.operator in ("==", "!="):
-        sides = (expr.left, expr.right)
-        if any(_is_constant(unit, function, side) for side in sides):
-            return expr.operator == "=="
-        call = next((side for side in sides if isinstance(side, Call)), None)
-        zero = any(isinstance(side, Literal) and side.value == 0 for side in sides)
-        return (expr.operator == "==") if call is not None and zero and _words(call) else None
-    if isinstance(expr, Call) and _words(expr):
-        # A function that compares says 0 for equal, unless its result is a truth.
-        result = unit.type_of(function, expr) or "int"
-        return "bool" in result.lower()
-    return None
-
-
-def _is_constant(unit: Unit, function: int, expr: Expr) -> bool:
-    if isinstance(expr, Literal):
-        return expr.kind == "string"
-    if not isinstance(expr, Name) or unit.is_local(function, expr.text):
-        return False
-    fact = unit.name_fact(expr.anchor)
-    if fact is not None:
-        return fact.kind == "enumerator"
-    last = expr.text.rpartition("::")[2]
-    return "::" in expr.text or last.upper() == last
-
-
-def _words(call: Call) -> bool:
-    return any(
-        isinstance(item, Literal) and item.kind == "string"
-        for argument in call.arguments
-        for item in walk(argument)
-    )
-
-
-def _only_by(nodes: Sequence[Node], at: int, ways: set[Edge], wanted: int) -> bool:
-    """Whether a node is reached from entry by these edges of node `at` and by no other way."""
-    seen = {0}
-    queue = [0]
-    while queue:
-        here = queue.pop()
-        for edge in nodes[here].next:
-            if here == at and edge in ways:
-                continue
-            if edge.target not in seen:
-                seen.add(edge.target)
-                queue.append(edge.target)
-    return wanted not in seen
 
 
 def _prefixes(name: str) -> Iterator[str]:

@@ -11,9 +11,10 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from tlsight.engine.flow import Definition, chosen, definitions, reaching
+from tlsight.engine.flow import Definition, definitions, reaching
 from tlsight.engine.index import Index, integer, spelled, tail
 from tlsight.engine.match import call_matches
+from tlsight.engine.tables import chosen
 from tlsight.engine.unit import Unit, last_name, path
 from tlsight.finding import Related
 from tlsight.ir import (
@@ -65,7 +66,7 @@ class Value:
     expr: Expr | None = None
     """What stands at `span`, if an edit there changes only this value."""
     chosen: bool = False
-    """It is only taken where something was compared with a constant: see `flow.chosen`."""
+    """It is only taken where something was compared with a constant: see `tables.chosen`."""
 
     @property
     def label(self) -> str:
@@ -454,7 +455,9 @@ class _Reader:
         values: list[Value] = []
         for at, node in enumerate(callee.nodes):
             if node.act is Act.RETURN and node.expr is not None:
-                values += self.read(number, at, node.expr, depth + 3)
+                row = chosen(self.unit, number, at)
+                found = self.read(number, at, node.expr, depth + 3)
+                values += [replace(value, chosen=value.chosen or row) for value in found]
         if not values or any(value.kind not in ("constant", "text", "null") for value in values):
             return [Value(expr.span, function, "object", expr=expr)]
         step = Related(expr.span, f"{callee.name} is called here")
