@@ -16,7 +16,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TypeVar
 
-from tlsight.carry import carried, merged
+from tlsight.carry import by_body, carried, merged, read_before
 from tlsight.clang import ClangFailed, HeaderIndex, Session, find_command, language_of
 from tlsight.config import Config
 from tlsight.engine import Index, Unit, build, check, known_names, suppressed, unread
@@ -57,10 +57,8 @@ class _Open:
     facts: Facts = NO_FACTS
     facts_data: bytes = b""
     """The text that `facts` are about."""
-    bodies: frozenset[bytes] = frozenset()
-    """The bodies that clang has read without an error, as text."""
     outside: bytes | None = None
-    """The text outside bodies at that time: with another one, everything is read again."""
+    """What of it stood outside bodies: with another one, everything is read again."""
     session: Session | None = None
     hints: Hints | None = None
     problems: tuple[str, ...] = ()
@@ -234,9 +232,8 @@ class Analyst:
             outside = _outside(data, bodies)
             wanted: list[Span] | None = None
             if outside == state.outside:
-                wanted = [
-                    body for body in bodies if data[body.start : body.end] not in state.bodies
-                ]
+                known = read_before(state.facts, state.facts_data, data)
+                wanted = [body for body in bodies if body not in known]
             try:
                 session = self._session(path, state, data)
                 new = session.update(data, wanted)
@@ -245,13 +242,12 @@ class Analyst:
                 return unit, (f"clang could not read the file: {error}",)
             facts = merged(old, new, wanted)
             with state.lock:
-                state.facts, state.facts_data = facts, data
-                broken = set(facts.broken)
-                state.bodies = frozenset(
-                    data[body.start : body.end] for body in bodies if body not in broken
-                )
-                state.outside = outside
                 unit = self._unit(path, state, data, facts)
+                bodies = _bodies(unit.module)
+                facts = by_body(facts, bodies)
+                state.facts, state.facts_data = facts, data
+                state.outside = _outside(data, bodies)
+                unit = replace(unit, facts=facts)
             return unit, state.problems
 
     def _session(self, path: Path, state: _Open, data: bytes) -> Session:
@@ -302,10 +298,10 @@ class Analyst:
             return Proof.REFUTED
         state = self._state(path)
         before, _ = self._finally(path, data)
-        kept = (state.facts, state.facts_data, state.bodies, state.outside)
+        kept = (state.facts, state.facts_data, state.outside)
         after, _ = self._finally(path, mended)
         with state.lock:  # as if the mended text had never been read
-            state.facts, state.facts_data, state.bodies, state.outside = kept
+            state.facts, state.facts_data, state.outside = kept
         old = _counted(self._report(before, final=True, problems=()).findings)
         new = _counted(self._report(after, final=True, problems=()).findings)
         if _errors(after) - _errors(before):

@@ -5,6 +5,7 @@ So a finding whose own text did not change does not flicker while one types.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TypeVar
@@ -13,12 +14,14 @@ from tlsight.facts import Facts
 from tlsight.text import Span
 
 _V = TypeVar("_V")
+_LINK = re.compile(rb"\s*(?:\([^()]*\)\s*)?(?:::|->|\.)\s*~?\w+")
 
 
 def changed_region(old: bytes, new: bytes) -> tuple[Span, int]:
     """The span of `old` that an edit replaced, and by how many bytes what follows it moved.
 
-    The span is widened to whole identifiers, since a fact is about one.
+    The span is widened to whole identifiers, since a fact is about one, and to what follows them
+    in a chain: in `a::b(1).c` all depends on `a`.
     """
     limit = min(len(old), len(new))
     start = _common(old, new, limit)
@@ -29,6 +32,8 @@ def changed_region(old: bytes, new: bytes) -> tuple[Span, int]:
         start -= 1
     while stop < len(old) and _is_word(old[stop]):
         stop += 1
+    while (link := _LINK.match(old, stop)) is not None:
+        stop = link.end()
     return Span(start, stop), len(new) - len(old)
 
 
@@ -61,24 +66,47 @@ def carried(facts: Facts, old: bytes, new: bytes) -> Facts:
     )
 
 
+def read_before(facts: Facts, old: bytes, new: bytes) -> frozenset[Span]:
+    """The bodies of `new` that clang has read without an error in `old`, to the letter."""
+    if old == new:
+        return frozenset(facts.read)
+    region, moved = changed_region(old, new)
+    whole = [span for span in facts.read if span.end <= region.start or span.start >= region.end]
+    return frozenset(_spans(whole, region, moved))
+
+
+def by_body(facts: Facts, bodies: Iterable[Span]) -> Facts:
+    """The facts with `read` and `broken` told of these bodies, which syntax found.
+
+    Where braces do not pair up, clang takes one body for many: none of them is read then.
+    """
+    good, found = set(facts.read), (*facts.read, *facts.broken)
+    read: list[Span] = []
+    broken: list[Span] = []
+    for body in bodies:
+        over = [span for span in found if span.overlaps(body)]
+        if over:
+            whole = all(span in good and body.contains(span) for span in over)
+            (read if whole else broken).append(body)
+    return replace(facts, read=tuple(read), broken=tuple(broken))
+
+
 def merged(kept: Facts, new: Facts, asked: Sequence[Span] | None) -> Facts:
     """Facts of a new reading, and the carried ones (`kept`) where it has none to give.
 
-    `asked` are the bodies that clang was asked about; None: about everything. The carried facts
-    stay outside of these, since the text is as it was, and inside bodies that now have an error.
+    `asked` are the bodies that clang was asked about; None: about everything, since what stands
+    outside of bodies is not as it was: no fact of before holds then. The carried facts stay
+    outside of the bodies asked about, where the text is as it was, and inside of those that clang
+    cannot read: they have an error, or an error hides them.
     """
-    broken = _membership(new.broken)
     if asked is None:
-        holds = broken
-    else:
-        inside = _membership(asked)
-
-        def holds(offset: int) -> bool:
-            return not inside(offset) or broken(offset)
-
-    if asked is None and not new.broken:
         return new
-    others = set() if asked is None else {*kept.read, *kept.broken} - set(asked)
+    inside, read = _membership(asked), _membership(new.read)
+
+    def holds(offset: int) -> bool:
+        return not inside(offset) or not read(offset)
+
+    others = {*kept.read, *kept.broken} - set(asked)
     return replace(
         new,
         names={**_filtered(kept.names, holds), **new.names},
@@ -87,7 +115,7 @@ def merged(kept: Facts, new: Facts, asked: Sequence[Span] | None) -> Facts:
             **{span: value for span, value in kept.constants.items() if holds(span.start)},
             **new.constants,
         },
-        macros=new.macros if asked is None else {**kept.macros, **new.macros},
+        macros={**kept.macros, **new.macros},
         read=_union(new.read, (span for span in kept.read if span in others)),
         broken=_union(new.broken, (span for span in kept.broken if span in others)),
     )
