@@ -42,6 +42,7 @@ macro = "DEMO_VERSION"
 oldest = "1.0"
 numbers = { "1.0" = 0x10000, "2.0" = 0x20000 }
 packed = { DEMO_CHECK = [16, 8] }
+cut-down = "DEMO_NO_[A-Z]+"
 
 [call.send]
 forms = ["emit(object, length)"]

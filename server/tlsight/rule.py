@@ -191,6 +191,9 @@ class Releases:
     """The oldest release that the page describes; code for older ones only is not judged."""
     packed: Mapping[str, tuple[int, ...]] = field(default_factory=lambda: MappingProxyType({}))
     """Macros that make such a value: by how many bits each argument is shifted."""
+    cut_down: str = ""
+    """A regular expression for macros that, if defined, say that the library was built without
+    something that every choice would be better with."""
 
 
 @dataclass(frozen=True)

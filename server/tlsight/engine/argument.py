@@ -14,9 +14,8 @@ from tlsight.engine.report import finding
 from tlsight.engine.roles import Stage, excused, played, relevant
 from tlsight.engine.suites import Suite, evaluate
 from tlsight.engine.suites import judge as judge_suites
-from tlsight.engine.tables import chosen
 from tlsight.engine.unit import strip
-from tlsight.engine.values import Value
+from tlsight.engine.values import Value, decided
 from tlsight.finding import Finding, Fix, Related, Safety
 from tlsight.ir import Binary, walk
 from tlsight.rule import Check, Property, Verdict, Vocabulary
@@ -130,7 +129,7 @@ def _by_policy(
     meant = match.binding.means.get(slot)
     if meant is not None:
         verdict = verdicts.get(meant)
-        if verdict is not None and not _compared(stage, match) and not _table(stage, match):
+        if verdict is not None and not _compared(stage, match) and not _decided(stage, match):
             words = {"value": match.spelled, "meaning": meant, "clause": verdict.clause}
             yield Judged(match.span, words, verdict.level, fixes=by_page(stage, rule, match))
         return
@@ -139,7 +138,7 @@ def _by_policy(
     values = stage.values(match, slot)
     judged = []
     for value in values:
-        if value.chosen or (value.function == match.function and _table(stage, match)):
+        if value.decided or (value.function == match.function and _decided(stage, match)):
             continue
         worst = _worst(stage, vocabulary, verdicts, value, suites)
         if worst is not None:
@@ -186,9 +185,9 @@ def _compared(stage: Stage, match: Match) -> bool:
     )
 
 
-def _table(stage: Stage, match: Match) -> bool:
-    """Whether a call stands in a table from what was asked for to what does it."""
-    return chosen(stage.unit, match.function, match.node)
+def _decided(stage: Stage, match: Match) -> bool:
+    """Whether the code has no choice but to make this call as it is."""
+    return decided(stage.index, stage.unit, match.function, match.node)
 
 
 def _worst(

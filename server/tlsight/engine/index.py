@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from tlsight.ir import Declarations, Macro
-from tlsight.rule import Binding, Form, Rulebook, Vocabulary
+from tlsight.rule import Binding, Form, Releases, Rulebook, Vocabulary
 
 Forms = Mapping[str, tuple[tuple[Binding, Form], ...]]
 
@@ -38,6 +38,7 @@ class Index:
     """The values of constants, as the declarations of the pages give them."""
     declarations: tuple[Declarations, ...]
     """What the library pages declare."""
+    releases: tuple[Releases, ...]
 
     def vocabulary(self, binding: Binding, name: str) -> Vocabulary | None:
         """The vocabulary of a binding's library, or of the only library that has it."""
@@ -85,6 +86,7 @@ def build(
         _constants(rulebook),
         MappingProxyType(_numbers(declarations)),
         tuple(declarations),
+        tuple(item.releases for item in rulebook.libraries.values() if item.releases),
     )
 
 

@@ -1,15 +1,17 @@
-"""What preprocessor conditions say of the release of a library that code is compiled against.
+"""What preprocessor conditions say of the library that code is compiled against.
 
 Code keeps branches for releases long gone (`#if LIB_VERSION < 0x10100000L`). Whether a condition
 settles that is read from its text: comparisons of the library's own macro with numbers, and what
 `&&`, `||`, `!` and brackets make of them. Everything else in it may hold or not.
+Others are for libraries that were built without something (`#ifdef LIB_NO_SHA256`): the code takes
+what is left.
 """
 
 from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
 from tlsight.ir import Tag
@@ -17,6 +19,7 @@ from tlsight.rule import Releases
 
 _OPERATORS = {"&&": " and ", "||": " or ", "!": " not "}
 _TOKEN = re.compile(r"0[xX][0-9a-fA-F]+|\d+|[A-Za-z_]\w*|&&|\|\||[<>=!]=|[!<>(),]")
+_DEFINED = re.compile(r"defined\((\w+)\)")
 _LONGEST = 1000
 _FLIPPED = {ast.Lt: ast.Gt, ast.Gt: ast.Lt, ast.LtE: ast.GtE, ast.GtE: ast.LtE, ast.Eq: ast.Eq}
 
@@ -30,6 +33,19 @@ def is_before(tags: Sequence[Tag], releases: Releases, release: str) -> bool:
         _implies(tree, tag.holds, releases, limit)
         for tag in tags
         if releases.macro in tag.condition and (tree := _tree(tag.condition)) is not None
+    )
+
+
+def is_cut_down(tags: Sequence[Tag], libraries: Iterable[Releases]) -> bool:
+    """Whether a place is only compiled with a library that lacks something better."""
+    defined = [
+        match[1] for tag in tags if tag.holds and (match := _DEFINED.fullmatch(tag.condition))
+    ]
+    return bool(defined) and any(
+        re.fullmatch(releases.cut_down, name)
+        for releases in libraries
+        if releases.cut_down
+        for name in defined
     )
 
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from tlsight.engine.flow import BUDGET
 from tlsight.engine.index import Index
 from tlsight.engine.match import Match, call_matches
+from tlsight.engine.remarks import remark
 from tlsight.engine.repairing import COMPARISON, checked, tested
 from tlsight.engine.report import finding
 from tlsight.engine.roles import Stage, excused, played
@@ -114,12 +115,29 @@ def check_result(stage: Stage, rule: Property, check: Check) -> Iterator[Finding
                 continue
             walk_ = _Walk(stage, check, match, function, means)
             mistake = walk_.run()
-            if mistake is None or excused(stage, check, match):
+            if mistake is None or mistake.span in done or excused(stage, check, match):
                 continue
-            done.add(match.span)
+            if check.wrong == "unchecked" and _says_so(stage.unit, match):
+                continue
+            done |= {match.span, mistake.span}
             found = _reported(stage, rule, check, match, mistake, walk_)
             if found is not None:
                 yield found
+
+
+_ON_PURPOSE = re.compile(
+    r"\b(?:ignor|discard|deliberate|intentional|on purpose|best.effort|don'?t care"
+    r"|not (?:critical|fatal|important))",
+    re.IGNORECASE,
+)
+_OF_RESULTS = re.compile(r"\b(?:result|return|error|fail|status|value)", re.IGNORECASE)
+
+
+def _says_so(unit: Unit, match: Match) -> bool:
+    """Whether a comment beside a call says that its result is dropped on purpose."""
+    function = unit.module.functions[match.function]
+    text = remark(unit, function, function.nodes[match.node].span)
+    return bool(_ON_PURPOSE.search(text) and _OF_RESULTS.search(text))
 
 
 @dataclass(frozen=True)
@@ -182,7 +200,7 @@ class _Walk:
         """Whether some path tests the result or hands it on."""
 
     def run(self) -> Mistake | None:
-        """The first mistake on any path, None if there is none or it cannot be told."""
+        """The mistake that stands first in the text, None if there is none or it cannot be told."""
         node = self.function.nodes[self.home]
         start = _State(self.means.all, False, -1)
         context = self._context(node)
@@ -324,7 +342,7 @@ class _Walk:
 
     def _forward(self, start: _State, node: int) -> Mistake | None:
         seen: set[tuple[int, _State]] = set()
-        dropped: Mistake | None = None
+        found: list[Mistake] = []
         queue: list[tuple[int, _State]] = [(node, start)]
         first = True
         while queue:
@@ -337,10 +355,8 @@ class _Walk:
             step = self.function.nodes[at]
             if not first or step.act in (Act.TEST, Act.SWITCH):
                 outcome = self._visit(at, step, state, again=not first and at == node)
-                if isinstance(outcome, Mistake) and self.check.wrong != "unchecked":
-                    return outcome
                 if isinstance(outcome, Mistake):
-                    dropped = outcome
+                    found.append(outcome)
                     continue
                 looked = self._looked or any(following.tested for _, following in outcome)
                 if looked and self.check.wrong == "unchecked":
@@ -349,7 +365,7 @@ class _Walk:
             else:
                 queue += [(edge.target, state) for edge in step.next]
             first = False
-        return dropped
+        return min(found, key=lambda item: item.span, default=None)
 
     def _visit(
         self, at: int, step: Node, state: _State, again: bool

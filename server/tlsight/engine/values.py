@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from tlsight.engine.flow import Definition, definitions, reaching
 from tlsight.engine.index import Index, integer, spelled, tail
 from tlsight.engine.match import call_matches
+from tlsight.engine.releases import is_cut_down
 from tlsight.engine.tables import chosen
 from tlsight.engine.unit import Unit, last_name, path
 from tlsight.finding import Related
@@ -65,8 +66,8 @@ class Value:
     steps: tuple[Related, ...] = ()
     expr: Expr | None = None
     """What stands at `span`, if an edit there changes only this value."""
-    chosen: bool = False
-    """It is only taken where something was compared with a constant: see `tables.chosen`."""
+    decided: bool = False
+    """It is only taken where the code has no choice: see the function `decided`."""
 
     @property
     def label(self) -> str:
@@ -81,6 +82,14 @@ class Value:
         if self.number is not None:
             return str(self.number)
         return "null" if self.kind == "null" else self.kind
+
+
+def decided(index: Index, unit: Unit, function: int, node: int) -> bool:
+    """Whether what a node does was decided elsewhere: by a word, or by what a library lacks."""
+    found = unit.module.functions[function]
+    return chosen(unit, function, node) or is_cut_down(
+        (*found.tags, *found.nodes[node].tags), index.releases
+    )
 
 
 def possible(
@@ -327,9 +336,9 @@ class _Reader:
     ) -> list[Value]:
         """The values that a definition gives, with the step it is on their way."""
         step = Related(item.span, f"{name} is set here")
-        table = chosen(self.unit, function, item.node)
+        settled = decided(self.index, self.unit, function, item.node)
         return [
-            replace(found, steps=(step, *found.steps), chosen=found.chosen or table)
+            replace(found, steps=(step, *found.steps), decided=found.decided or settled)
             for found in self.read(function, item.node, value, depth + 1)
         ]
 
@@ -455,9 +464,9 @@ class _Reader:
         values: list[Value] = []
         for at, node in enumerate(callee.nodes):
             if node.act is Act.RETURN and node.expr is not None:
-                row = chosen(self.unit, number, at)
+                settled = decided(self.index, self.unit, number, at)
                 found = self.read(number, at, node.expr, depth + 3)
-                values += [replace(value, chosen=value.chosen or row) for value in found]
+                values += [replace(value, decided=value.decided or settled) for value in found]
         if not values or any(value.kind not in ("constant", "text", "null") for value in values):
             return [Value(expr.span, function, "object", expr=expr)]
         step = Related(expr.span, f"{callee.name} is called here")

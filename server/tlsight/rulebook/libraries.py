@@ -323,6 +323,7 @@ def _releases(table: Table) -> Releases:
         numbers=table.number_by_name("numbers"),
         oldest=table.text("oldest"),
         packed=table.numbers_by_name("packed"),
+        cut_down=table.pattern("cut-down"),
     )
     if not releases.macro:
         table.complain("'macro' names what conditions compare, and is missing")
