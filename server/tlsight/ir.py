@@ -7,11 +7,11 @@ Inside the expansion of a macro every range is that of the use, and `expanded` i
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from types import MappingProxyType
-from typing import NamedTuple, Union
+from typing import Any, NamedTuple, Union
 
 from tlsight.text import Span
 
@@ -203,39 +203,40 @@ def children(expr: Expr) -> tuple[Expr, ...]:
     Nothing for `Evaluated` (its events are elsewhere), for `SizeOf` (not evaluated) and for a
     lambda (its body is a function of its own).
     """
-    if isinstance(expr, Call):
-        callee = (expr.callee,) if not isinstance(expr.callee, Name) else ()
-        return (*callee, *expr.arguments)
-    if isinstance(expr, Member):
-        return (expr.base,)
-    if isinstance(expr, (Unary, Cast)):
-        return (expr.operand,)
-    if isinstance(expr, Binary):
-        return (expr.left, expr.right)
-    if isinstance(expr, Assign):
-        return (expr.value, expr.target)
-    if isinstance(expr, Conditional):
-        return (expr.condition, expr.then, expr.otherwise)
-    if isinstance(expr, Index):
-        return (expr.base, expr.index)
-    if isinstance(expr, Braces):
-        return expr.items
-    if isinstance(expr, Opaque):
-        return expr.parts
-    return ()
+    operands = _OPERANDS.get(type(expr))
+    return () if operands is None else operands(expr)
+
+
+_OPERANDS: Mapping[type, Callable[[Any], tuple[Expr, ...]]] = {
+    Call: lambda item: (
+        item.arguments if type(item.callee) is Name else (item.callee, *item.arguments)
+    ),
+    Member: lambda item: (item.base,),
+    Unary: lambda item: (item.operand,),
+    Cast: lambda item: (item.operand,),
+    Binary: lambda item: (item.left, item.right),
+    Assign: lambda item: (item.value, item.target),
+    Conditional: lambda item: (item.condition, item.then, item.otherwise),
+    Index: lambda item: (item.base, item.index),
+    Braces: lambda item: item.items,
+    Opaque: lambda item: item.parts,
+}
+"""By type, for this is asked of every expression at every keystroke."""
 
 
 def walk(expr: Expr) -> Iterator[Expr]:
     """`expr` and everything evaluated inside it, operands first; as deep as the text is."""
-    waiting: list[tuple[Expr, bool]] = [(expr, False)]
+    if type(expr) not in _OPERANDS:
+        return iter((expr,))
+    found: list[Expr] = []
+    waiting: list[Expr] = [expr]
     while waiting:
-        item, seen = waiting.pop()
-        operands = () if seen else children(item)
-        if not operands:
-            yield item
-            continue
-        waiting.append((item, True))
-        waiting += [(operand, False) for operand in reversed(operands)]
+        item = waiting.pop()
+        found.append(item)
+        operands = _OPERANDS.get(type(item))
+        if operands is not None:
+            waiting += operands(item)
+    return reversed(found)
 
 
 class Tag(NamedTuple):

@@ -58,6 +58,8 @@ class Index:
 
     def plain(self, name: str) -> str:
         """A function's name without the prefix under which a table of functions keeps it."""
+        if name in self.calls or not name.startswith(self.prefixes):
+            return name
         for prefix in self.prefixes:
             if name.startswith(prefix) and name[len(prefix) :] in self.calls:
                 return name[len(prefix) :]

@@ -709,6 +709,9 @@ class _Walk:
 
 def _home(unit: Unit, match: Match) -> int:
     """The node that has the value of a call: a later one, if the call is an arm of a `?:`."""
+    node = unit.module.functions[match.function].nodes[match.node]
+    if node.act is not Act.EVALUATE or node.expr is not match.site:
+        return match.node
     key = ("evaluated", match.function)
     known = unit.cache.get(key)
     if known is None:
@@ -721,8 +724,7 @@ def _home(unit: Unit, match: Match) -> int:
         unit.cache[key] = known
     assert isinstance(known, dict)
     at: int = known.get(id(match.site), match.node)
-    node = unit.module.functions[match.function].nodes[match.node]
-    return at if node.act is Act.EVALUATE and node.expr is match.site else match.node
+    return at
 
 
 def _before(expr: Expr) -> Iterator[Expr]:

@@ -172,19 +172,22 @@ def _declarations(tree: Tree, found: Found) -> Declarations:
 
 
 def _environment(tree: Tree, hints: Hints, found: Found) -> Environment:
-    types, values, macros = _elsewhere(hints)
+    types, values, macros, working = _elsewhere(hints)
     own = {
         name: MacroFact(macro.parameters, macro.body)
         for name, macro in tree.scan.macros
         if not any(span.contains(macro.span) for span in hints.skipped)
     }
-    macros = {**macros, **own} if own else macros
+    if own:
+        macros = {**macros, **own}
+        working = {name: macro for name, macro in working.items() if name not in own}
+        working.update(active(own, hints.roles))
     enumerations = values | found.enumerations
     return Environment(
         tree.language,
         hints.roles,
         macros,
-        active(macros, hints.roles),
+        working,
         types | found.types,
         enumerations | _plain(found.aliases, enumerations),
         hints.no_return,
@@ -195,8 +198,10 @@ def _environment(tree: Tree, hints: Hints, found: Found) -> Environment:
 
 
 @lru_cache(maxsize=16)
-def _elsewhere(hints: Hints) -> tuple[frozenset[str], frozenset[str], Mapping[str, MacroFact]]:
-    """The types, the types without a constructor, and the macros of other texts."""
+def _elsewhere(
+    hints: Hints,
+) -> tuple[frozenset[str], frozenset[str], Mapping[str, MacroFact], Mapping[str, MacroFact]]:
+    """Of other texts: types, types without a constructor, macros, and those of them that act."""
     others = hints.declarations
     types = {
         "::".join(name.split("::")[-parts:])
@@ -212,7 +217,7 @@ def _elsewhere(hints: Hints) -> tuple[frozenset[str], frozenset[str], Mapping[st
     }
     macros.update(hints.macros)
     values = enumerations | _plain(others.aliases, enumerations)
-    return hints.types | types | enumerations, values, macros
+    return hints.types | types | enumerations, values, macros, active(macros, hints.roles)
 
 
 def _plain(aliases: Mapping[str, str], known: frozenset[str]) -> frozenset[str]:
