@@ -65,6 +65,16 @@ def test_a_warm_reading_equals_a_cold_one(
         assert cold == module
 
 
+def test_a_brace_that_is_typed_ends_the_error_of_its_absence() -> None:
+    hints = Hints()
+    open_, closed = b"int f() { g(); }\nint h() { i();", b"int f() { g(); }\nint h() { i();}"
+    tree = parse(open_, "c", hints)
+    module = read(parse(closed, "c", hints, tree), hints, read(tree, hints))
+
+    assert read(parse(closed, "c", hints), hints) == module
+    assert module.errors == ()
+
+
 def test_other_hints_are_another_reading() -> None:
     before, after = Hints(), Hints(types=frozenset(("x",)))
     data = b"void f() { y = (x) & z; g(x(1)); }"

@@ -16,6 +16,7 @@ from typing import NamedTuple
 from tlsight.ir import Tag
 from tlsight.syntax.replace import is_closed
 from tlsight.syntax.scan import Directive, blank
+from tlsight.syntax.unfinished import breaks_off
 from tlsight.text import Span
 
 
@@ -179,12 +180,23 @@ def _is_guard(
 
 
 def _is_whole(group: _Group, plain: bytearray) -> bool:
-    if not is_closed(plain, group.start) or _MIDDLE.match(plain, group.after):
+    """Whether all branches are sequences of statements, but for one that is being typed."""
+    filled = [item for item in group.branches if plain[item.start : item.end].strip()]
+    if _MIDDLE.match(plain, group.after):
+        return False
+    if not is_closed(plain, group.start) and not (
+        filled
+        and all(breaks_off(plain, group.start, branch.start, types=True) for branch in filled)
+    ):
         return False
     for branch in group.branches:
         if _MIDDLE.match(plain, branch.start, branch.end):
             return False
-        if not is_closed(plain, branch.end) and plain[branch.start : branch.end].strip():
+        if (
+            branch in filled
+            and not is_closed(plain, branch.end)
+            and not breaks_off(plain, branch.end, group.after)
+        ):
             return False
         if not _is_balanced(plain[branch.start : branch.end]):
             return False

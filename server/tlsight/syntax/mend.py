@@ -13,6 +13,7 @@ import tree_sitter
 
 from tlsight.syntax.replace import closing, previous_byte
 from tlsight.syntax.scan import blank
+from tlsight.syntax.unfinished import closed_lines
 
 _NEAR = 300
 _MOST_WORDS = 8
@@ -49,16 +50,29 @@ def error_spans(root: tree_sitter.Node) -> list[tuple[int, int]]:
     return found
 
 
+def openings(root: tree_sitter.Node) -> list[tuple[int, int]]:
+    """Where that begins to which a token is missing: the mistake may be there, far before it."""
+    found: list[tuple[int, int]] = []
+    stack = [root] if root.has_error else []
+    while stack:
+        node = stack.pop()
+        if any(child.is_missing for child in node.children):
+            found.append((node.start_byte, node.start_byte))
+        if node.has_error:
+            stack.extend(node.children)
+    return found
+
+
 def weight(errors: list[tuple[int, int]]) -> int:
     """How bad errors are: fewer of them is better, then shorter ones."""
     return sum(10 + end - start for start, end in errors)
 
 
-def near(text: bytes, changed: bytes, errors: list[tuple[int, int]]) -> bytes:
-    """The changes of a candidate that stand near an error, the others undone."""
+def near(text: bytes, changed: bytes, places: list[tuple[int, int]]) -> bytes:
+    """The changes of a candidate that stand near one of these places, the others undone."""
     pieces: list[bytes] = []
     done = 0
-    for start, end in sorted(errors):
+    for start, end in sorted(places):
         first, last = max(done, start - _NEAR), min(len(text), end + _NEAR)
         if first < last:
             pieces += (text[done:first], changed[first:last])
@@ -247,52 +261,6 @@ def _without_call_arguments(text: bytes) -> bytes:
     return bytes(changed)
 
 
-_LINE = re.compile(rb"^([ \t]*)(\S[^\n]*)\n(?=([ \t\n]*)\S)", re.MULTILINE)
-_LINE_TOKEN = re.compile(rb'"(?:[^"\\\n]|\\.)*"|\'(?:[^\'\\\n]|\\.)*\'|"|[(){}\[\]]')
-_HEADS = re.compile(rb"(?:\}\s*)?(?:else\s+)?(if|while|switch|for)\b")
-_CLOSERS = {b"(": b")", b"[": b"]", b"{": b"}"}
-_MOST_LINES = 12
-
-
-def with_closed_lines(text: bytes) -> Iterator[bytes]:
-    """Close what a line leaves open where the next line begins a statement: it is being typed."""
-    found = 0
-    for match in _LINE.finditer(text):
-        line, blanks = match.group(2).rstrip(), b"\n" + match.group(3)
-        room = len(blanks) + len(match.group(2)) - len(line)
-        if len(blanks.rpartition(b"\n")[2]) > len(match.group(1)):
-            continue
-        missing = _missing(line)
-        if missing is None or len(missing) > room:
-            continue
-        end = match.start(2) + len(line)
-        yield text[:end] + missing + text[end + len(missing) :]
-        found += 1
-        if found == _MOST_LINES:
-            return
-
-
-def _missing(line: bytes) -> bytes | None:
-    """What closes a line's strings and brackets, and ends its statement; None if nothing does."""
-    stack: list[bytes] = []
-    for match in _LINE_TOKEN.finditer(line):
-        token = match.group()
-        if token == b'"':
-            stack.append(token)
-            break
-        if token in _CLOSERS:
-            stack.append(token)
-        elif token in _CLOSERS.values() and stack:
-            stack.pop()
-    if not stack or (stack == [b"{"] and not re.search(rb"[=,]\s*\{\s*\Z", line)):
-        return None
-    closers = b"".join(_CLOSERS.get(mark, mark) for mark in reversed(stack))
-    head = _HEADS.match(line)
-    if head is None:
-        return closers + b";"
-    return (b";" * max(0, 2 - line.count(b";")) if head.group(1) == b"for" else b"") + closers
-
-
 def _once(mend: Callable[[bytes], bytes]) -> Callable[[bytes], Iterator[bytes]]:
     def candidates(text: bytes) -> Iterator[bytes]:
         yield mend(text)
@@ -309,7 +277,7 @@ MENDS: tuple[Callable[[bytes], Iterator[bytes]], ...] = (
     _once(_with_loops),
     _once(_with_sections),
     _once(_with_call_types),
-    with_closed_lines,
+    closed_lines,
     _once(_without_string_suffixes),
     _once(_without_member_pointers),
     _once(_without_ranges),

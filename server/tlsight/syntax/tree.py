@@ -16,12 +16,16 @@ import tree_sitter_cpp
 
 from tlsight.syntax.chunks import Chunk, chunks
 from tlsight.syntax.conditions import Regions, settle
-from tlsight.syntax.mend import MENDS, error_spans, near, weight, with_closed_lines
+from tlsight.syntax.mend import MENDS, error_spans, near, openings, weight
 from tlsight.syntax.replace import replace
 from tlsight.syntax.scan import Scan, scan
+from tlsight.syntax.unfinished import closed_lines, ended
 
 if TYPE_CHECKING:
     from tlsight.syntax import Hints
+
+_MOST_TRIED = 12
+"""Texts that one kind of mend may try for a chunk."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +50,10 @@ class Part:
     def key(self) -> tuple[object, ...]:
         """Everything that the reading of this part depends on, but for its place."""
         chunk = self.chunk
-        return (self.source, chunk.scope, chunk.function, self.regions.starts, self.regions.paths)
+        excess = tuple(offset - chunk.span.start for offset in chunk.excess)
+        lacks = (chunk.open, excess)  # the source alone does not tell a brace that was put there
+        regions = (self.regions.starts, self.regions.paths)
+        return (self.source, lacks, chunk.scope, chunk.function, *regions)
 
 
 @dataclass(frozen=True)
@@ -76,7 +83,7 @@ def parse(data: bytes, language: str, hints: Hints, previous: Tree | None = None
         known = {part.source: part.parsed for part in previous.parts}
     parts = []
     for chunk in chunks(clean, plain):
-        source = _source(clean, chunk)
+        source = _source(clean, plain, chunk)
         parsed = known.get(source) or parse_text(source, language)
         inner = regions.within(chunk.span.start, chunk.span.end)
         parts.append(Part(chunk, source, parsed, inner))
@@ -91,21 +98,33 @@ def parse_text(source: bytes, language: str) -> Parsed:
         return Parsed(source, root)
     text = source
     errors = error_spans(root)
+    places = [*errors, *openings(root)]
     hidden: set[tuple[int, int]] = set()
     for candidates in MENDS:
-        for candidate in tuple(candidates(text)):
-            changed = near(text, candidate, errors)
+        tried = 0
+        for candidate in candidates(text):
+            changed = near(text, candidate, places)
             if changed == text:
                 continue
+            tried += 1
+            if tried > _MOST_TRIED:
+                break
             other = parser.parse(changed).root_node
             left = error_spans(other)
             if weight(left) < weight(errors):
-                if candidates is with_closed_lines:
-                    hidden.update(set(errors) - set(left))
+                if candidates is closed_lines:
+                    hidden.add(_difference(text, changed))
                 errors, text, root = left, changed, other
+                places = [*errors, *openings(root)]
         if not errors:
             break
     return Parsed(text, root, tuple(sorted(hidden)))
+
+
+def _difference(old: bytes, new: bytes) -> tuple[int, int]:
+    """Where two texts of one length differ."""
+    places = [place for place, pair in enumerate(zip(old, new, strict=True)) if pair[0] != pair[1]]
+    return places[0], places[-1] + 1
 
 
 def fragment(text: bytes, language: str) -> tree_sitter.Node:
@@ -119,9 +138,11 @@ def _parser(language: str) -> tree_sitter.Parser:
     return tree_sitter.Parser(tree_sitter.Language(grammar.language()))
 
 
-def _source(clean: bytes, chunk: Chunk) -> bytes:
-    """What the parser sees of a chunk: its braces paired."""
+def _source(clean: bytes, plain: bytes, chunk: Chunk) -> bytes:
+    """What the parser sees of a chunk: its braces paired, its statements ended."""
     text = clean[chunk.span.start : chunk.span.end]
+    if chunk.function:
+        text = ended(text, plain[chunk.span.start : chunk.span.end])
     if chunk.excess:
         changed = bytearray(text)
         for offset in chunk.excess:
