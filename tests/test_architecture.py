@@ -21,7 +21,7 @@ TESTS = ROOT / "tests"
 LAYERS = (
     ("text", "facts", "ir", "rule", "finding", "config"),
     ("syntax", "clang", "engine", "rulebook", "views"),
-    ("analysis", "carry", "suite_table"),
+    ("analysis", "carry", "pages", "suite_table"),
     ("worker",),
     ("service",),
     ("lsp", "cli"),

@@ -10,9 +10,8 @@ from __future__ import annotations
 import logging
 import threading
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
 from pathlib import Path
 from typing import TypeVar
 
@@ -29,8 +28,9 @@ from tlsight.finding import (
     Safety,
     Unanalysed,
 )
-from tlsight.ir import Declarations, Macro, Module, Record, Signature, Variable
-from tlsight.rule import Header, Rulebook
+from tlsight.ir import Declarations, Module
+from tlsight.pages import combined, include_folders, page_declarations, page_headers, page_hints
+from tlsight.rule import Rulebook
 from tlsight.suite_table import suite_table
 from tlsight.syntax import Hints, Tree, declarations, parse, read
 from tlsight.text import Edit, OverlappingEdits, Span, apply_edits
@@ -85,9 +85,9 @@ class Analyst:
         self._open: dict[Path, _Open] = {}
         self._headers_read: dict[bytes, Declarations] = {}
         self._header_index: HeaderIndex | None = None
-        self._headers = _page_headers(rulebook)
-        self._page_hints = _page_hints(rulebook)
-        self._pages = page_declarations(rulebook)
+        self._headers = page_headers(rulebook)
+        self._page_hints = page_hints(rulebook)
+        self._pages = page_declarations(rulebook, cache)
         self.index: Index = build(rulebook, [self._pages], config.prefixes)
 
     def first(self, path: Path, data: bytes) -> Report:
@@ -260,7 +260,7 @@ class Analyst:
                 build=build_folder,
                 root=self.root,
                 data=data,
-                include_folders=() if self.lone else _include_folders(self.rulebook),
+                include_folders=() if self.lone else include_folders(self.rulebook),
             )
             state.problems = command.problems
             state.session = Session(
@@ -349,80 +349,6 @@ class Analyst:
             dict.fromkeys(edit for _, fix in (*left, *right) for edit in fix.edits),
         )
         return [*left, *right] if together is Proof.PROVEN else left
-
-
-def combined(parts: Iterable[Declarations]) -> Declarations:
-    """Several texts' declarations as one; of what is declared twice, the first stands.
-
-    A record that one text only names gets its members from the text that has them.
-    """
-    functions: dict[str, tuple[Signature, ...]] = {}
-    records: dict[str, Record] = {}
-    variables: dict[str, Variable] = {}
-    enumerators: dict[str, int | None] = {}
-    aliases: dict[str, str] = {}
-    macros: dict[str, Macro] = {}
-    for part in parts:
-        _add(functions, part.functions)
-        _add(variables, part.variables)
-        _add(enumerators, part.enumerators)
-        _add(aliases, part.aliases)
-        _add(macros, part.macros)
-        for name, record in part.records.items():
-            known = records.get(name)
-            if known is None or not (known.fields or known.methods or known.bases):
-                records[name] = record
-    return Declarations(functions, records, variables, enumerators, aliases, macros)
-
-
-def _add(table: dict[str, _V], more: Mapping[str, _V]) -> None:
-    """Effect: adds to a table what it does not have."""
-    for name, value in more.items():
-        table.setdefault(name, value)
-
-
-def page_declarations(rulebook: Rulebook) -> Declarations:
-    """What the headers of the pages declare; read once in a process, since it takes long."""
-    hints = _page_hints(rulebook)
-    texts = tuple(item.text for item in _unique(_page_headers(rulebook)))
-    return _declared(texts, hints.replacements, hints.no_return, hints.asserts)
-
-
-@lru_cache(maxsize=2)
-def _declared(
-    texts: tuple[str, ...],
-    replacements: tuple[tuple[str, str], ...],
-    no_return: frozenset[str],
-    asserts: frozenset[str],
-) -> Declarations:
-    hints = Hints(replacements=replacements, no_return=no_return, asserts=asserts)
-    return combined([declarations(text.encode(), "cpp", hints) for text in texts])
-
-
-def _page_headers(rulebook: Rulebook) -> tuple[Header, ...]:
-    return tuple(item for library in rulebook.libraries.values() for item in library.headers)
-
-
-def _unique(headers: Iterable[Header]) -> Iterable[Header]:
-    """Headers that differ in text: one block may stand under several names."""
-    return {item.text: item for item in headers}.values()
-
-
-def _page_hints(rulebook: Rulebook) -> Hints:
-    libraries = rulebook.libraries.values()
-    return Hints(
-        replacements=tuple(item for library in libraries for item in library.replacements),
-        no_return=frozenset(name for library in libraries for name in library.no_return),
-        asserts=frozenset(name for library in libraries for name in library.asserts),
-    )
-
-
-def _include_folders(rulebook: Rulebook) -> tuple[str, ...]:
-    return tuple(
-        dict.fromkeys(
-            folder for library in rulebook.libraries.values() for folder in library.include_folders
-        )
-    )
 
 
 def _type_names(known: Declarations) -> frozenset[str]:

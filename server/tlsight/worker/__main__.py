@@ -150,9 +150,11 @@ def _build(settings: Settings) -> tuple[Analyst, Described]:
 
 def _prepare() -> None:
     """Effect: reads our own pages, which most projects are judged by, ahead of the settings."""
-    from tlsight.analysis import page_declarations
+    from platformdirs import user_cache_path
 
-    page_declarations(_rulebook(Config().policy, ()))
+    from tlsight.pages import page_declarations
+
+    page_declarations(_rulebook(Config().policy, ()), user_cache_path("tlsight", appauthor=False))
 
 
 def _rulebook(policy: str, folders: tuple[Path, ...]) -> Rulebook:
