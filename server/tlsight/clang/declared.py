@@ -22,7 +22,7 @@ from tlsight.clang.lib import (
     Pointer,
     TypeKind,
 )
-from tlsight.clang.unit import Diagnostic, Unit, valid
+from tlsight.clang.unit import Diagnostic, Texts, Unit, valid
 from tlsight.facts import NameFact, ParameterFact
 from tlsight.text import Span
 
@@ -57,8 +57,9 @@ class Declarations(Unit):
         data: bytes,
         errors: Sequence[Diagnostic],
         stand_ins: str,
+        texts: Texts,
     ) -> None:
-        super().__init__(lib, unit, path, data, errors)
+        super().__init__(lib, unit, path, data, errors, texts)
         self.stand_ins = stand_ins
         self._known: dict[int, Declaration] = {}
         self._scopes: dict[int, str] = {}
@@ -306,7 +307,7 @@ class Declarations(Unit):
         file, span = self.extent(parameter)
         if not file:
             return None
-        text = (self.data if file == self.main else self.content(file))[span.start : span.end]
+        text = self.data[slice(*span)] if file == self.main else self.written(file, span)
         return _default(text.decode(errors="replace"))
 
     def _definition(self, cursor: Cursor) -> Cursor:

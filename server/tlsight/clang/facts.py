@@ -28,7 +28,7 @@ from tlsight.clang.kinds import (
     TEMPLATES,
 )
 from tlsight.clang.lib import CONTINUE, RECURSE, VISITOR, Cursor, Kind, Libclang, Pointer, TypeKind
-from tlsight.clang.unit import Diagnostic, valid
+from tlsight.clang.unit import Diagnostic, Texts, valid
 from tlsight.facts import CallFact, Facts, MacroFact, NameFact
 from tlsight.text import Span
 
@@ -48,13 +48,15 @@ def gather(
     errors: Sequence[Diagnostic],
     wanted: Sequence[Span] | None,
     stand_ins: str,
+    texts: Texts,
 ) -> Facts:
     """The facts of the main file at `path`, whose text is `data`.
 
+    Effect: what is read of headers is added to `texts`.
     `wanted` are the bodies to look into (None: all); `stand_ins` is the folder of the headers that
     stand in for missing ones, whose records are right but not whole.
     """
-    return _Reader(lib, unit, path, data, errors, stand_ins).facts(wanted)
+    return _Reader(lib, unit, path, data, errors, stand_ins, texts).facts(wanted)
 
 
 @dataclass
@@ -85,8 +87,9 @@ class _Reader(Declarations):
         data: bytes,
         errors: Sequence[Diagnostic],
         stand_ins: str,
+        texts: Texts,
     ) -> None:
-        super().__init__(lib, unit, path, data, errors, stand_ins)
+        super().__init__(lib, unit, path, data, errors, stand_ins, texts)
         self.expansions: dict[int, int] = {}
         """Start of each use of a macro in the main file to its end."""
         self.macros: dict[str, MacroFact] = {}
@@ -163,9 +166,11 @@ class _Reader(Declarations):
         if name in self.macros and cursor is not definition:
             return
         file, span = self.extent(definition)
-        text = self.data if file == self.main else self.content(file) if file else b""
-        if text and span.end - span.start <= _LARGEST_MACRO:
-            fact = _macro(text[span.start : span.end].decode(errors="replace"), name)
+        if not file or span.end - span.start > _LARGEST_MACRO:
+            return
+        text = self.data[slice(*span)] if file == self.main else self.written(file, span)
+        if text:
+            fact = _macro(text.decode(errors="replace"), name)
             if fact is not None:
                 self.macros[name] = fact
 

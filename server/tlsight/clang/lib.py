@@ -106,6 +106,7 @@ _PROTOTYPES: dict[str, tuple[Any, ...]] = {
     "getInclusions": (None, Pointer, INCLUSION_VISITOR, Pointer),
     "getFile": (Pointer, Pointer, ctypes.c_char_p),
     "getFileName": (Text, Pointer),
+    "getFileTime": (ctypes.c_long, Pointer),
     "getFileContents": (Pointer, Pointer, Pointer, ctypes.POINTER(ctypes.c_size_t)),
     "getSkippedRanges": (ctypes.POINTER(RangeList), Pointer, Pointer),
     "disposeSourceRangeList": (None, ctypes.POINTER(RangeList)),

@@ -20,7 +20,7 @@ from tlsight.clang.flags import Command
 from tlsight.clang.headers import NOTHING, missing, search, stand_ins
 from tlsight.clang.index import HeaderIndex
 from tlsight.clang.lib import LibclangMissing, Option, Pointer, UnsavedFile, load
-from tlsight.clang.unit import Diagnostic, diagnostics
+from tlsight.clang.unit import Diagnostic, Texts, diagnostics
 from tlsight.facts import Facts
 from tlsight.rule import Header
 from tlsight.text import Span
@@ -70,6 +70,8 @@ class Session:
         self.command = command
         self._index = index
         self._found = NOTHING
+        self._texts: Texts = {}
+        self._missed: tuple[object, tuple[str, ...]] | None = None
         self._bare = False
         self._system = () if system_headers else ("-nostdlibinc", "-nostdinc++")
         self._unit: Pointer | None = None
@@ -105,9 +107,9 @@ class Session:
             errors=errors,
             wanted=wanted,
             stand_ins=str(self._stand_ins),
+            texts=self._texts,
         )
-        names = missing(self._lib, unit, errors, self._stand_ins)
-        return replace(result, missing_headers=names)
+        return replace(result, missing_headers=self._missing(unit, data, errors))
 
     def close(self) -> None:
         """Effect: free what libclang holds for this file."""
@@ -115,6 +117,14 @@ class Session:
         if self._clang_index is not None:
             self._lib.disposeIndex(self._clang_index)
             self._clang_index = None
+
+    def _missing(self, unit: Pointer, data: bytes, errors: Sequence[Diagnostic]) -> tuple[str, ...]:
+        """The headers that are not there; only another directive of the text can change them."""
+        directives = [line for line in data.split(b"\n") if line.lstrip().startswith(b"#")]
+        state = (self._found, directives, [error.missing for error in errors if error.missing])
+        if self._missed is None or self._missed[0] != state:
+            self._missed = (state, missing(self._lib, unit, errors, self._stand_ins))
+        return self._missed[1]
 
     def _parsed(self, data: bytes) -> tuple[Diagnostic, ...]:
         """Effect: make the unit that of `data`, by a reparse where one succeeds."""

@@ -46,13 +46,24 @@ def diagnostics(lib: Libclang, unit: Pointer) -> tuple[Diagnostic, ...]:
     return tuple(found)
 
 
+Texts = dict[tuple[str, int, Span], bytes]
+"""What was read of headers, by file, its time and the place: clang reads a header anew for it."""
+
+
 class Unit:
     """A parse of a main file at `path` whose text is `data`."""
 
     def __init__(
-        self, lib: Libclang, unit: Pointer, path: str, data: bytes, errors: Sequence[Diagnostic]
+        self,
+        lib: Libclang,
+        unit: Pointer,
+        path: str,
+        data: bytes,
+        errors: Sequence[Diagnostic],
+        texts: Texts,
     ) -> None:
         self.lib = lib
+        self.texts = texts
         self.unit = unit
         self.data = data
         self.main: int | None = lib.getFile(unit, path.encode())
@@ -66,7 +77,6 @@ class Unit:
         self.suspect = bool(self.main_errors or self.header_errors)
         """Whether an answer of clang's may be wrong without its saying so."""
         self._files: dict[int, str] = {}
-        self._contents: dict[int, bytes] = {}
         self._file = Pointer()
         self._offset = ctypes.c_uint()
         self._file_reference = ctypes.byref(self._file)
@@ -90,13 +100,15 @@ class Unit:
             self._files[file] = self.lib.text(self.lib.getFileName(file)) if file else ""
         return self._files[file]
 
-    def content(self, file: int) -> bytes:
-        """The text of a file of the parse."""
-        if file not in self._contents:
+    def written(self, file: int, span: Span) -> bytes:
+        """A part of the text of a header."""
+        place = (self.name_of_file(file), self.lib.getFileTime(file), span)
+        if place not in self.texts:
             size = ctypes.c_size_t()
             start = self.lib.getFileContents(self.unit, file, ctypes.byref(size))
-            self._contents[file] = ctypes.string_at(start, size.value) if start else b""
-        return self._contents[file]
+            first, last = min(span.start, size.value), min(span.end, size.value)
+            self.texts[place] = ctypes.string_at(start + first, last - first) if start else b""
+        return self.texts[place]
 
     def erroneous(self, file: int, span: Span) -> bool:
         """Whether an error stands in a span, its last byte included."""
