@@ -106,6 +106,12 @@ class Analyst:
         unit, problems = self._finally(path, data)
         return self._report(unit, final=True, problems=problems)
 
+    def facts(self, path: Path) -> Facts:
+        """What clang said of a file when it last read it."""
+        state = self._state(path)
+        with state.lock:
+            return state.facts
+
     def prove(self, path: Path, data: bytes, finding: Finding, fix: Fix) -> Proof:
         """Apply a fix in memory, read again by both readers, and compare.
 

