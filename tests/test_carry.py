@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tlsight.carry import by_body, carried, changed_region, merged, read_before
-from tlsight.facts import CallFact, Facts, NameFact
+from tlsight.facts import CallFact, Facts, MacroFact, NameFact
 from tlsight.text import Span
 
 OLD = b"void f() { kind::thing.call(1); }\nvoid g() { other(); }\n"
@@ -66,3 +66,11 @@ def test_no_fact_stays_where_the_declarations_around_have_changed() -> None:
     kept = Facts(names={20: fact("in f")}, read=(F,))
 
     assert merged(kept, Facts(broken=(F,)), None) == Facts(broken=(F,))
+
+
+def test_a_macro_keeps_its_value_for_as_long_as_its_definition() -> None:
+    number, use = MacroFact(None, "BIT(7)", 128), MacroFact(None, "BIT(7)")
+
+    assert merged(Facts(macros={"M": number}), Facts(macros={"M": use}), ()).macros["M"] == number
+    assert merged(Facts(macros={"M": use}), Facts(macros={"M": number}), ()).macros["M"] == number
+    assert merged(Facts(macros={"M": number}), Facts(macros={"M": use}), None).macros["M"] == use

@@ -388,6 +388,15 @@ def test_macros_that_are_used_are_known(session: Open, tmp_path: Path) -> None:
     assert facts.calls[at(text, "NAME")].qualified == "fail"
 
 
+def test_a_macro_that_is_a_number_has_its_value(session: Open) -> None:
+    text = "#define BIT(n) (1 << (n))\n#define FLAG BIT(3)\n#define CALL next()\n"
+    text += "int next(void);\nint f(void) { return FLAG + CALL; }\n"
+    facts = session().update(text.encode())
+
+    assert facts.macros["FLAG"].value == 8
+    assert facts.macros["CALL"].value is None
+
+
 def test_what_a_macro_says_is_not_said_of_its_use(session: Open) -> None:
     text = """\
 int target(int, int);

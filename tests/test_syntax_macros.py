@@ -85,3 +85,25 @@ def test_expansion_is_bounded() -> None:
 
     assert len(lines) == 1
     assert len(lines[0]) < 200_000
+
+
+@pytest.mark.parametrize(
+    ("macros", "expected"),
+    [
+        ({"FLAG": "BIT(7)", "BIT(n)": "(1ULL << (n))"}, "use(FLAG)"),
+        ({"FLAG": "BIT(7)"}, "use(BIT(7)) expanded"),
+        ({"FLAG": "BIT(7)", "BIT(n)": "next(n)"}, "use(next(7)) expanded"),
+        ({"FLAG": "BIT(7)", "BIT(n)": "BIT(n)"}, "use(BIT(7)) expanded"),
+    ],
+)
+def test_a_macro_does_what_the_macros_in_it_do(macros: dict[str, str], expected: str) -> None:
+    defines = "".join(f"#define {name} {body}\n" for name, body in macros.items())
+    (function,) = module(f"{defines}void f(void) {{ use(FLAG); }}").functions
+
+    assert nodes(function) == [f"2 evaluate {expected} -> x"]
+
+
+def test_a_macro_that_clang_folds_is_a_number() -> None:
+    hints = Hints(macros={"FLAG": MacroFact(None, "BIT(7)", 128)})
+
+    assert graph("use(FLAG);", hints=hints) == ["2 evaluate use(FLAG) -> x"]

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
-from tlsight.facts import Facts
+from tlsight.facts import Facts, MacroFact
 from tlsight.text import Span
 
 _V = TypeVar("_V")
@@ -115,10 +115,22 @@ def merged(kept: Facts, new: Facts, asked: Sequence[Span] | None) -> Facts:
             **{span: value for span, value in kept.constants.items() if holds(span.start)},
             **new.constants,
         },
-        macros={**kept.macros, **new.macros},
+        macros={**kept.macros, **_with_values(new.macros, kept.macros)},
         read=_union(new.read, (span for span in kept.read if span in others)),
         broken=_union(new.broken, (span for span in kept.broken if span in others)),
     )
+
+
+def _with_values(
+    macros: Mapping[str, MacroFact], before: Mapping[str, MacroFact]
+) -> dict[str, MacroFact]:
+    """The macros, with the values that they had as long as their definitions stay."""
+    return {
+        name: before[name]
+        if macro.value is None and name in before and before[name][:2] == macro[:2]
+        else macro
+        for name, macro in macros.items()
+    }
 
 
 def _common(left: bytes, right: bytes, limit: int) -> int:

@@ -47,10 +47,14 @@ class CallFact(NamedTuple):
 
 
 class MacroFact(NamedTuple):
-    """A macro's definition: parameter names (None for an object-like macro) and body text."""
+    """A macro's definition: parameter names (None for an object-like macro) and body text.
+
+    `value` is what clang folded a use of it to: then it is a number, whatever its body looks like.
+    """
 
     parameters: tuple[str, ...] | None
     body: str
+    value: int | None = None
 
 
 class ErrorFact(NamedTuple):

@@ -12,7 +12,7 @@ Structure is not read here: what is a call, an argument or a branch, syntax says
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from tlsight.clang.declared import Declaration, Declarations
@@ -106,7 +106,7 @@ class _Reader(Declarations):
             names=names,
             calls=calls,
             constants=constants,
-            macros=self.macros,
+            macros=self.valued(constants),
             skipped=self.skipped(),
             errors=self.messages,
             read=read,
@@ -456,6 +456,16 @@ class _Reader(Declarations):
                 facts.setdefault(span, value)
                 settled[index] = 1
         return facts
+
+    def valued(self, constants: Mapping[Span, int]) -> dict[str, MacroFact]:
+        """The macros, with the values of those whose uses are constants."""
+        macros = self.macros
+        for span, value in constants.items():
+            name = self.data[span.start : span.end].decode(errors="replace")
+            macro = macros.get(name)
+            if macro is not None and macro.parameters is None:
+                macros[name] = macro._replace(value=value)
+        return macros
 
     def ambiguous(self, nodes: _Nodes, index: int, span: Span) -> bool:
         """Whether a macro's body makes several expressions of the same span."""

@@ -20,7 +20,7 @@ _DEPTH = 8
 _LENGTH = 20_000
 _MOST = 400
 _ACTIVE = re.compile(
-    r"[A-Za-z_]\w*\s*\(|(?<![=!<>])=(?!=)|\+\+|--|&&|\|\||\?"
+    r"([A-Za-z_]\w*)\s*\(|(?<![=!<>])=(?!=)|\+\+|--|&&|\|\||\?"
     r"|\b(?:goto|return|break|continue|if|while|for|do|switch|throw|co_return)\b"
 )
 _NOT_CALLED = re.compile(
@@ -33,16 +33,37 @@ _TOKEN = re.compile(
 )
 
 
-def active(macros: Mapping[str, MacroFact], roles: frozenset[str]) -> dict[str, MacroFact]:
-    """The macros to lower in place: no page names them, and their bodies do something."""
+def active(
+    macros: Mapping[str, MacroFact],
+    roles: frozenset[str],
+    others: Mapping[str, MacroFact] | None = None,
+) -> dict[str, MacroFact]:
+    """The macros to lower in place: no page names them, and their bodies do something.
+
+    A use of a macro, one of `others` too, does what that one does: `FLAG(3)` may be a number.
+    """
+    known = {**(others or {}), **macros}
     return {
         name: macro
         for name, macro in macros.items()
-        if name not in roles
-        and macro.body
-        and len(macro.body) <= _LENGTH
-        and _ACTIVE.search(_NOT_CALLED.sub("", macro.body))
+        if name not in roles and _acts(macro, known, roles, (name,))
     }
+
+
+def _acts(
+    macro: MacroFact, known: Mapping[str, MacroFact], roles: frozenset[str], above: tuple[str, ...]
+) -> bool:
+    """Whether a macro's body has a call, an assignment, a branch or a jump in it."""
+    if macro.value is not None or not macro.body or len(macro.body) > _LENGTH:
+        return False
+    for match in _ACTIVE.finditer(_NOT_CALLED.sub("", macro.body)):
+        name = match.group(1)
+        used = known.get(name) if name and name not in roles else None
+        if used is None or used.parameters is None or name in above or len(above) > _DEPTH:
+            return True
+        if _acts(used, known, roles, (*above, name)):
+            return True
+    return False
 
 
 Reader = Callable[[Unit, Syntax], Expr]

@@ -181,7 +181,7 @@ def _environment(tree: Tree, hints: Hints, found: Found) -> Environment:
     if own:
         macros = {**macros, **own}
         working = {name: macro for name, macro in working.items() if name not in own}
-        working.update(active(own, hints.roles))
+        working.update(active(own, hints.roles, macros))
     enumerations = values | found.enumerations
     return Environment(
         tree.language,
