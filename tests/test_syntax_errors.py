@@ -198,3 +198,16 @@ def test_random_damage_leaves_a_whole_graph() -> None:
             for node in function.nodes:
                 assert 0 <= node.span.start <= node.span.end <= len(damaged)
                 assert all(0 <= edge.target < len(function.nodes) for edge in node.next)
+
+
+def test_a_brace_too_many_ends_no_function_and_no_namespace() -> None:
+    text = "namespace n {\n" + AROUND.format(typed="") + "}\nint last() { return 1; }\n"
+    names = ["n::before", "n::f", "n::after", "last"]
+    lost = {}
+    for place in range(text.index("    int a"), text.index("    return seventh")):
+        damaged = text[:place] + " } " + text[place:]
+        found = [item.name for item in module(damaged, "cpp").functions]
+        if found != names:
+            lost[damaged[place - 10 : place + 10]] = found
+
+    assert lost == {}

@@ -27,7 +27,7 @@ STATEMENTS = (
     "count = open_it(p);",
     "p->inner.member = 1;",
     "ns::call(ns::value, 2);",
-    'const char *text = "open";',
+    'const char *const text = "open";',
     "char letter = 'a';",
     "for (int i = 0; i < 3; i++) open_it(i);",
     "while (a[0] && !open_it(a)) continue;",
@@ -86,7 +86,8 @@ BRANCHES = """int f(struct s *p)
 def test_all_branches_after_an_unfinished_line_are_read(statement: str, place: str) -> None:
     lost = []
     for length in range(1, len(statement) + 1):
-        if place == "other" and statement[:length].split()[-1] in ("const", "char", "auto", "{"):
+        last = statement[:length].split()[-1]
+        if place == "other" and last in ("const", "char", "*const", "auto", "{"):
             continue  # the rest of it may as well stand after the branch
         lines = {"typed": "", "other": "", place: f"    {statement[:length]}"}
         text = "\n".join(steps(BRANCHES.format(**lines)))

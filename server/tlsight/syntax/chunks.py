@@ -126,6 +126,8 @@ class _Cutter:
         """Whether the outermost open brace, or the last one closed, is that of a function."""
         self.member = False
         """Whether the outermost open brace, or the last one, initialises a member."""
+        self.opening = 0
+        """Where the outermost open brace is, or the last one closed."""
         self.excess: list[int] = []
 
     def run(self) -> None:
@@ -197,6 +199,7 @@ class _Cutter:
             if self.round == 0:
                 self.member = _is_member_initialiser(head)
                 self.body = not self.member and _is_function(head)
+                self.opening = offset
         self.braces += 1
 
     def _close(self, offset: int) -> None:
@@ -221,13 +224,20 @@ class _Cutter:
             self._finish(offset + 1)
 
     def _is_inner(self, offset: int) -> bool:
-        """Whether a brace that would end a function is indented deeper than its head."""
-        line = self.plain.rfind(b"\n", 0, offset) + 1
-        if self.plain[line:offset].strip():
-            return False
+        """Whether a brace that would end a function stands deeper than its head, or has more after.
+
+        One in the middle of a line ends a function that began there, or is followed by its level.
+        """
         following = _FIRST.search(self.plain, offset + 1)
-        more = following is not None and following.group() != b"}"
-        return more and offset - line > self._column()
+        if following is None or following.group() == b"}":
+            return False
+        line = self.plain.rfind(b"\n", 0, offset) + 1
+        if not self.plain[line:offset].strip():
+            return offset - line > self._column()
+        if self.opening >= line:
+            return False
+        below = self.plain.rfind(b"\n", 0, following.start()) + 1
+        return below == line or following.start() - below > self._column()
 
     def _column(self) -> int:
         match = _FIRST.search(self.plain, self.start)

@@ -20,7 +20,7 @@ _LEFT = re.compile(
     rb"|(?P<chain>[A-Za-z_]\w*(?:(?:->|\.|::)[A-Za-z_]\w*)*)"
     rb"(?:::|[ \t]*(?:->|&&|\|\||[-+*/%&|^=<>!?.]))?"
     rb"|(?P<target>[A-Za-z_][^\n;{}()]*[\w\]])[ \t]*="
-    rb"|(?P<type>[a-z]+(?:[ \t]+\w+)*[ \t*&]*)"
+    rb"|(?P<type>[a-z]+(?:[ \t*&]+\w+)*[ \t*&]*)"
     rb")"
 )
 """Lines that read well together with the next one, so that the grammar would see no error."""
