@@ -16,6 +16,7 @@ from tlsight.engine.unit import Unit, bare, last_name
 from tlsight.ir import (
     Act,
     Assign,
+    Braces,
     Call,
     CallKind,
     Expr,
@@ -89,10 +90,24 @@ def _all(index: Index, unit: Unit) -> Iterator[Match]:
             for expr in walk(node.evaluates):
                 if isinstance(expr, Call):
                     yield from call_matches(index, unit, number, at, expr)
+                    for made in _braced(index, unit, number, expr):
+                        yield from call_matches(index, unit, number, at, made)
                     if expr.target and function.kind == "constructor":
                         yield from _initialised(index, unit, number, at, expr)
                 elif isinstance(expr, Assign) and expr.operator == "=":
                     yield from _assigned(index, unit, number, at, expr)
+
+
+def _braced(index: Index, unit: Unit, function: int, call: Call) -> Iterator[Call]:
+    """The objects that `{…}` makes where a call takes an argument of a class."""
+    for number, argument in enumerate(call.arguments):
+        if isinstance(argument, Braces):
+            start, end = argument.span
+            name = bare(unit.parameter_type(function, call, number) or "")
+            if tail(name) in index.calls:
+                callee = Name(argument.span, name, start)
+                inside = Span(start + 1, end - 1)
+                yield Call(argument.span, callee, argument.items, CallKind.CONSTRUCT, start, inside)
 
 
 def _names(index: Index, unit: Unit, call: Call) -> tuple[str, ...]:

@@ -77,6 +77,10 @@ def contract(ok: str, fail: str) -> Contract | None:
 
 
 def _satisfying(text: str, universe: Outcomes) -> Outcomes:
+    """The outcomes that satisfy a comparison, or one of several."""
+    first, either, rest = text.partition(" or ")
+    if either:
+        return _satisfying(first, universe) | _satisfying(rest, universe)
     if text in ("true", "false"):
         return frozenset((int(text == "true"),))
     found = COMPARISON.fullmatch(text.strip())
@@ -533,7 +537,7 @@ class _Walk:
         name = path(target) if target is not None else None
         if name is None or at == self.home:
             return None
-        if step.act is Act.RETURN:
+        if step.act is Act.RETURN and self.variable is not None:
             return None
         for item in walk(expr):
             if isinstance(item, Subscript) and path(item.base) == name:

@@ -330,6 +330,16 @@ class Unit:
             return self.record_name(pointee) if pointee else self.record_name(inner)
         return self.record_name(inner)
 
+    def parameter_type(self, function: int | None, call: Call, index: int) -> str | None:
+        """The type of the parameter that an argument is for, as far as anything tells."""
+        fact = self.call_fact(call)
+        if fact is not None and index < len(fact.parameters):
+            return fact.parameters[index].type
+        for signature in self.signatures(function, call):
+            if index < len(signature.parameters):
+                return signature.parameters[index].type
+        return None
+
     def default_argument(
         self, function: int | None, call: Call, index: int
     ) -> tuple[str | None, Expr | None]:

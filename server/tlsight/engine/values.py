@@ -8,7 +8,7 @@ page names as `conversion` (their `content` is what they yield). Everything else
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from tlsight.engine.flow import Definition, definitions, reaching
@@ -42,6 +42,8 @@ CONVERSION = "conversion"
 CONTENT = "content"
 _DEPTH = 7
 _ALTERNATIVES = 24
+_MANY = re.compile(r"\[\s*(?!1?\s*\])")
+"""The bound of an array of more than one element, as a type spells it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -306,9 +308,18 @@ class _Reader:
             if found[1]:
                 return [_unknown(expr, function), *self._local_definitions(function, name, depth)]
             return self._local_definitions(function, name, depth, found[0])
-        if variable.initial is None or not (variable.constant or self._unwritten(variable)):
+        if variable.initial is None:
             return [_unknown(expr, function)]
         inner = self.read(function, 0, variable.initial, depth + 1)
+        if not (variable.constant or self._unwritten(variable, function, node)):
+            default = self._default(variable, inner)
+            if not default:
+                return [_unknown(expr, function)]
+            inner = [*default, _unknown(expr, function)]
+        if variable.constant and isinstance(variable.initial, Braces):
+            filled = bool(_MANY.search(variable.type))
+            whole = variable.initial.span
+            inner = [replace(value, span=whole, content=filled) for value in inner]
         step = Related(variable.span, f"{variable.name} is defined here")
         return [
             replace(
@@ -342,17 +353,36 @@ class _Reader:
             for found in self.read(function, item.node, value, depth + 1)
         ]
 
-    def _unwritten(self, variable: Variable) -> bool:
-        """Whether a static variable is never assigned or handed to a writer in this unit."""
-        if not variable.static:
-            return False
+    def _unwritten(self, variable: Variable, reader: int, node: int) -> bool:
+        """Whether a static variable is never assigned or handed to a writer in this unit.
+
+        What reads it at `node` of the function `reader` is no writer.
+        """
+        return variable.static and not any(
+            item.kind != "touch" or ("[" in variable.type and (number, item.node) != (reader, node))
+            for number, item in self._written(variable.name)
+        )
+
+    def _default(self, variable: Variable, values: Sequence[Value]) -> list[Value]:
+        """What a field starts with, if that is a named constant that nothing here replaces."""
+        owner = next(
+            (
+                function.owner
+                for function in self.unit.module.functions
+                if function.kind == "initialiser" and function.name_span == variable.name_span
+            ),
+            "",
+        )
+        if not owner or any(item.kind != "touch" for _, item in self._written(variable.name)):
+            return []
+        return [value for value in values if value.kind == "constant" and value.names]
+
+    def _written(self, name: str) -> Iterator[tuple[int, Definition]]:
+        """What the functions of the unit do to the variable of a name, by function."""
         for number, function in enumerate(self.unit.module.functions):
-            if function.kind == "initialiser":
-                continue
-            known = definitions(self.unit, number).get(variable.name, ())
-            if any(item.kind != "touch" or "[" in variable.type for item in known):
-                return False
-        return True
+            if function.kind != "initialiser":
+                for item in definitions(self.unit, number).get(name, ()):
+                    yield number, item
 
     def _member(self, function: int, node: int, expr: Member, depth: int) -> list[Value]:
         fact = self.unit.name_fact(expr.anchor)

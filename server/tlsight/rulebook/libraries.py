@@ -30,7 +30,8 @@ from tlsight.rulebook.table import Table, nearest, read_tables
 READS = ("name", "flags", "list", "text", "suites")
 
 _NAME = re.compile(r"[a-z][a-z0-9-]*")
-_RESULT = re.compile(r"(==|!=|<=|<|>=|>) (-?\d+|null)|true|false")
+_COMPARISON = r"(==|!=|<=|<|>=|>) (-?\d+|null)"
+_RESULT = re.compile(rf"{_COMPARISON}( or {_COMPARISON})*|true|false")
 _CONDITION = re.compile(
     r"null|not-null|literal|parameter|absent|true|false|-?\d+|0x[0-9A-Fa-f]+"
     r"|((has|lacks|not|except) )?[A-Za-z_]\w*(::[A-Za-z_]\w*)*|(not|except) -?\d+"
