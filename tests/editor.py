@@ -30,6 +30,7 @@ def capabilities(
     configuration: bool = False,
     watch: bool = False,
     progress: bool = False,
+    status: bool = False,
 ) -> types.ClientCapabilities:
     """What a modern client says of itself, with or without some of it."""
     return types.ClientCapabilities(
@@ -68,6 +69,7 @@ def capabilities(
             ),
         ),
         window=types.WindowClientCapabilities(work_done_progress=progress),
+        experimental={"tlsightStatus": True} if status else None,
     )
 
 
@@ -91,6 +93,7 @@ class Editor(LanguageClient):
             types.WINDOW_SHOW_MESSAGE: _noted("message"),
             types.WINDOW_WORK_DONE_PROGRESS_CREATE: _noted("progress"),
             types.PROGRESS: _noted("report"),
+            "tlsight/status": _noted("status"),
         }
         register_lsp_features(self, {**DEFAULT_CLIENT_FEATURES, **heard})
 

@@ -3,6 +3,7 @@
 `LATE` is a defect that only the final answer sees, until it has been seen once.
 `GATE:path;` makes the final answer wait at the named pipe `path`, so that a test decides when it
 goes on. `DIE` kills the process in the final answer, `HANG` never ends it, `BUG` raises.
+`UNREAD` could not be judged, since the header `lost.h` is missing.
 `TABOO` in the outcome of a fix refutes it; `DOUBT` leaves it unproven.
 """
 
@@ -15,7 +16,7 @@ import sys
 import threading
 from pathlib import Path
 
-from tlsight.finding import Finding, Fix, Proof, Report, Safety, Severity
+from tlsight.finding import Finding, Fix, Proof, Report, Safety, Severity, Unanalysed
 from tlsight.rule import Problem
 from tlsight.text import Edit, Span, apply_edits
 from tlsight.worker.__main__ import run
@@ -42,7 +43,12 @@ class FakeAnalyst:
         if b"BUG" in data:
             raise ValueError("a bug")
         self._seen.add(path)
-        return Report(self._findings(path, data))
+        unread = tuple(
+            Unanalysed("UNREAD cannot be read", Span(*match.span()), "unread")
+            for match in re.finditer(b"UNREAD", data)
+        )
+        missing = ("lost.h",) if unread else ()
+        return Report(self._findings(path, data), unanalysed=unread, missing_headers=missing)
 
     def prove(self, _path: Path, data: bytes, _finding: Finding, fix: Fix) -> Proof:
         mended = apply_edits(data, fix.edits)

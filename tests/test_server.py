@@ -428,6 +428,118 @@ async def test_on_save_a_document_is_answered_when_it_is_saved(start: Start) -> 
     assert [1, 5] == versions(editor)
 
 
+async def test_on_save_a_code_action_shows_nothing_new(start: Start) -> None:
+    """An answer that an action needed is published when the document is saved, not before."""
+    editor = await start(options={"run": "save"})
+    editor.open(URI, "BAD\n")
+    await editor.current()
+    editor.replace(Span(0, 0), "BAD ")
+    actions = await editor.actions(editor.range(Span(0, 7)))
+    editor.text_document_did_save(
+        types.DidSaveTextDocumentParams(types.TextDocumentIdentifier(URI))
+    )
+    shown = await editor.current()
+
+    assert 2 == len([action for action in actions if action.title == "Write OKAY"])
+    assert [(1, 1), (2, 2)] == [(item.version, len(item.diagnostics)) for item in editor.history]
+    assert shown is editor.history[-1]
+
+
+async def test_on_save_a_pull_keeps_what_was_told_until_then(start: Start) -> None:
+    """A client that pulls at each change is told of no change, and to pull again on saving."""
+    editor = await start(able=capabilities(pull=True), options={"run": "save"})
+    editor.open(URI, "BAD\n")
+    told = await editor.pull()
+    editor.replace(Span(0, 0), "BAD ")
+    unsaved = await editor.pull(told.result_id)
+    editor.text_document_did_save(
+        types.DidSaveTextDocumentParams(types.TextDocumentIdentifier(URI))
+    )
+    await editor.event("refresh")
+    saved = await editor.pull(unsaved.result_id)
+
+    assert (1, 2) == (len(told.items), len(saved.items))
+    assert types.DocumentDiagnosticReportKind.Unchanged == unsaved.kind
+    assert told.result_id == unsaved.result_id
+
+
+async def test_the_status_says_what_is_found_and_what_is_not_analysed(
+    start: Start, tmp_path: Path
+) -> None:
+    """From the first look to the final answer, and where the editor left it to the save."""
+    gate = tmp_path / "gate"
+    os.mkfifo(gate)
+    editor = await start(able=capabilities(status=True))
+    editor.open(URI, f"\U0001f512 BAD UNREAD LATE GATE:{gate};\n")
+    stages = [(await editor.event("status"))]
+    handle = await asyncio.to_thread(os.open, gate, os.O_WRONLY)
+    while not stages[-1].findings.warning:
+        stages.append(await editor.event("status"))
+    os.close(handle)
+    while stages[-1].stage != "done":
+        stages.append(await editor.event("status"))
+
+    assert ["analysing", 0] == [stages[0].stage, stages[0].findings.warning]
+    assert [1, 2] == [status.findings.warning for status in stages[-2:]]
+    done = stages[-1]
+    assert (URI, 1, 2, 0, 0) == (
+        *(done.uri, done.version, done.mendable, done.suppressed, done.findings.error),
+    )
+    (place,) = done.unanalysed
+    assert ("UNREAD cannot be read", "unread") == (place.reason, place.function)
+    assert (0, 7, 13) == (
+        *(place.range.start.line, place.range.start.character, place.range.end.character),
+    )
+    assert ["lost.h"] == list(done.missingHeaders)
+
+
+async def test_the_status_says_why_an_analysis_failed(start: Start) -> None:
+    """What only the syntax was judged of is not analysed."""
+    editor = await start(able=capabilities(status=True))
+    editor.open(URI, "BAD DIE\n")
+    status = await editor.event("status")
+    while status.stage != "done" or not status.unanalysed:
+        status = await editor.event("status")
+
+    (place,) = status.unanalysed
+    assert "the analysis process ended" in place.reason
+    assert 1 == status.findings.warning
+
+
+async def test_the_status_says_that_a_save_is_waited_for_and_that_a_file_is_left_out(
+    start: Start, tmp_path: Path
+) -> None:
+    """Silence is told from cleanliness."""
+    editor = await start(
+        root=tmp_path,
+        able=capabilities(status=True),
+        options={"run": "save", "exclude": ["third_party/"]},
+    )
+    editor.open((tmp_path / "a.c").as_uri(), "BAD\n", "c")
+    status = await editor.event("status")
+    while status.stage != "done":
+        status = await editor.event("status")
+    editor.replace(Span(0, 0), "BAD ")
+    held = await editor.event("status")
+    editor.open((tmp_path / "third_party" / "a.c").as_uri(), "BAD\n", "c")
+    while status.uri != editor.uri or status.stage != "done":
+        status = await editor.event("status")
+
+    assert ("held", 2, 1) == (held.stage, held.version, held.findings.warning)
+    assert ["the option 'exclude' leaves this file out"] == [
+        place.reason for place in status.unanalysed
+    ]
+
+
+async def test_the_status_goes_only_to_clients_that_ask_for_it(start: Start) -> None:
+    """It is no part of the protocol."""
+    editor = await start()
+    editor.open(URI, "BAD\n")
+    await editor.current()
+
+    assert editor.events.empty()
+
+
 async def test_files_are_watched_by_a_client_that_can(start: Start, tmp_path: Path) -> None:
     """Compile commands, project files and rule pages; changes are acted upon."""
     root = tmp_path / "project"

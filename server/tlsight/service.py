@@ -4,6 +4,7 @@ Every version is answered twice: a first look as soon as typing pauses for a mom
 answer once clang has read the text. The law of publication:
 
 - An answer is published only while its version is the one in the editor, and its file is open.
+- Where analysis is wanted on save, what has not been saved is not published, whoever asked for it.
 - The final answer follows the first only if it says something else; the first never follows it.
 - A worker that is new has no facts yet, so its first looks are held back for documents whose facts
   were known, and the editor notices a delay instead of findings that come and go.
@@ -21,12 +22,13 @@ import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass, field
+from enum import Enum
 from pathlib import Path
 from typing import Any, Protocol
 
 import pathspec
 
-from tlsight.finding import Finding, Fix, Proof, Report
+from tlsight.finding import Finding, Fix, Proof, Report, Unanalysed
 from tlsight.text import Change, Document, Edit, Encoding
 from tlsight.worker.client import JobFailed, Superseded
 from tlsight.worker.protocol import Described, Settings
@@ -63,6 +65,8 @@ FINAL_ANSWER = DebouncePolicy(min=0.015, max=0.5, ratio=0.1)
 
 log = logging.getLogger(__name__)
 
+_EXCLUDED = Report(unanalysed=(Unanalysed("the option 'exclude' leaves this file out"),))
+
 REMEMBERED = 5
 """Durations that a wait is computed from; few, so that it follows the file that is edited."""
 
@@ -73,6 +77,29 @@ class Answer:
 
     document: Document
     report: Report
+
+
+class Stage(str, Enum):
+    """How far the analysis of a document is."""
+
+    ANALYSING = "analysing"
+    HELD = "held"
+    """It waits for the document to be saved."""
+    DONE = "done"
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Where the analysis of a document stands: what is shown of it, and what is still to come.
+
+    The answer may be to an older version, or not there yet.
+    """
+
+    document: Document
+    stage: Stage
+    answer: Answer | None
+    trouble: str = ""
+    """Why no final answer to this version can be had."""
 
 
 class Analyses(Protocol):
@@ -147,6 +174,10 @@ class Client(Protocol):
         """Hear what went wrong with an analysis."""
         ...
 
+    def progressed(self, uri: str) -> None:
+        """Hear that an analysis has begun, ended, or said something else than before."""
+        ...
+
 
 @dataclass(eq=False)
 class _Open:
@@ -154,10 +185,16 @@ class _Open:
     path: Path
     root: Path | None
     answer: Answer | None = None
+    shown: Answer | None = None
+    """The newest answer that was published, or that says the same."""
+    due: Document | None = None
+    """The newest version whose answer may be published."""
     facts_of: int | None = None
     """The generation of the worker that knows this document's facts."""
     given_up: Document | None = None
     """The version that no final answer can be had for."""
+    trouble: str = ""
+    """Why not."""
     looking: asyncio.Task[None] | None = None
     """A first look that still waits for typing to pause."""
     reading: asyncio.Task[None] | None = None
@@ -208,6 +245,8 @@ class Service:
                 worker.configure(settings[root])
         for open_ in self._open.values():
             self._adopt(open_, self._root(open_.path))
+            if self.held(open_.document.uri) and self._setting(open_).config.run == "type":
+                self._allow(open_)
 
     def reload(self, root: Path | None) -> None:
         """Effect: reads the rule pages of a folder again."""
@@ -228,7 +267,7 @@ class Service:
         """Effect: answers for this document from now on."""
         if document.uri in self._open:
             self.close(document.uri)
-        open_ = _Open(document, path, self._root(path))
+        open_ = _Open(document, path, self._root(path), due=document)
         self._open[document.uri] = open_
         self._schedule(open_, look=0.0, read=0.0)
 
@@ -242,8 +281,11 @@ class Service:
         open_.document = open_.document.changed(version, changes, encoding)
         open_.proofs.clear()
         if self._setting(open_).config.run == "type":
+            open_.due = open_.document
             look, read = self._first_look, self._final_answer
             self._schedule(open_, look.wait(self._looks), read.wait(self._readings))
+        else:
+            self._client.progressed(uri)
         return open_.document
 
     def save(self, uri: str) -> None:
@@ -251,8 +293,7 @@ class Service:
         saved = self._open.get(uri)
         if saved is None:
             return
-        if saved.current is None:
-            self._schedule(saved, look=0.0, read=0.0)
+        self._allow(saved)
         self._read_again(saved.root, but=saved)
 
     def close(self, uri: str) -> None:
@@ -274,6 +315,24 @@ class Service:
         """The folder by whose settings a document is analysed."""
         open_ = self._open.get(uri)
         return open_.root if open_ else None
+
+    def held(self, uri: str) -> bool:
+        """Whether the version in the editor must be saved before an answer to it is published."""
+        open_ = self._open.get(uri)
+        return open_ is not None and open_.due is not open_.document
+
+    def standing(self, uri: str) -> Standing | None:
+        """Where the analysis of a document stands."""
+        open_ = self._open.get(uri)
+        if open_ is None:
+            return None
+        stage = Stage.DONE
+        if open_.due is not open_.document:
+            stage = Stage.HELD
+        elif open_.at_work and not (open_.current and open_.current.report.final):
+            stage = Stage.ANALYSING
+        trouble = open_.trouble if open_.given_up is open_.document else ""
+        return Standing(open_.document, stage, open_.shown, trouble)
 
     async def answer(self, uri: str, final: bool = False) -> Answer | None:
         """The answer to the version in the editor, however often that changes meanwhile.
@@ -369,8 +428,18 @@ class Service:
     def _begin(self, open_: _Open, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.ensure_future(work)
         open_.at_work.add(task)
-        task.add_done_callback(lambda _: _finish(open_, task))
+        task.add_done_callback(lambda _: self._finish(open_, task))
+        self._client.progressed(open_.document.uri)
         return task
+
+    def _finish(self, open_: _Open, task: asyncio.Task[None]) -> None:
+        """Effect: counts a task as done, and lets everyone who waits for an answer look again."""
+        open_.at_work.discard(task)
+        _wake(open_)
+        if not task.cancelled() and (error := task.exception()):
+            log.error("an answer was lost", exc_info=error)
+        if self._open.get(open_.document.uri) is open_:
+            self._client.progressed(open_.document.uri)
 
     async def _look(self, open_: _Open, wait: float) -> None:
         if wait:
@@ -378,7 +447,7 @@ class Service:
         open_.looking = None
         document = open_.document
         if self._excluded(open_):
-            self._settle(open_, Answer(document, Report()))
+            self._settle(open_, Answer(document, _EXCLUDED))
             return
         worker, start = self._worker(open_.root), self._now()
         try:
@@ -401,7 +470,7 @@ class Service:
         open_.reading = None
         document = open_.document
         if self._excluded(open_):
-            self._settle(open_, Answer(document, Report()))
+            self._settle(open_, Answer(document, _EXCLUDED))
             return
         worker, start = self._worker(open_.root), self._now()
         generation = worker.generation
@@ -410,7 +479,7 @@ class Service:
         except Superseded:
             return
         except JobFailed as failure:
-            open_.given_up = document
+            open_.given_up, open_.trouble = document, str(failure)
             self._fail(open_, document, failure)
             open_.facts_of = None
             if open_.current is None:
@@ -431,8 +500,24 @@ class Service:
         if before and before.report.final and not answer.report.final:
             return
         open_.answer = answer
-        if before is None or before.report.findings != answer.report.findings:
+        if open_.due is document:
+            self._publish(open_, answer)
+
+    def _publish(self, open_: _Open, answer: Answer) -> None:
+        """Effect: shows an answer, unless the same is shown for this version already."""
+        before, open_.shown = open_.shown, answer
+        same = before is not None and before.document is answer.document
+        if before is None or not same or before.report.findings != answer.report.findings:
             self._client.publish(answer)
+        self._client.progressed(answer.document.uri)
+
+    def _allow(self, open_: _Open) -> None:
+        """Effect: the version in the editor may be published from now on, and is wanted."""
+        open_.due = open_.document
+        if open_.current is None:
+            self._schedule(open_, look=0.0, read=0.0)
+        elif open_.shown is not open_.current:
+            self._publish(open_, open_.current)
 
     def _fail(self, open_: _Open, document: Document, failure: JobFailed) -> None:
         if self._open.get(document.uri) is open_ and not self._stopped:
@@ -492,14 +577,6 @@ class Service:
         for proof in open_.proofs.values():
             proof.cancel()
         _wake(open_)
-
-
-def _finish(open_: _Open, task: asyncio.Task[None]) -> None:
-    """Effect: counts a task as done, and lets everyone who waits for an answer look again."""
-    open_.at_work.discard(task)
-    _wake(open_)
-    if not task.cancelled() and (error := task.exception()):
-        log.error("an answer was lost", exc_info=error)
 
 
 def _wake(open_: _Open) -> None:

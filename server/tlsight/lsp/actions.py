@@ -14,9 +14,9 @@ from typing import Any
 from lsprotocol import types
 from pygls.exceptions import JsonRpcException
 
-from tlsight.finding import Finding, Fix, Proof, Safety
+from tlsight.finding import Finding, Fix, Proof
 from tlsight.lsp.client import ClientInfo
-from tlsight.lsp.convert import data_of, diagnostic, span_of, workspace_edit
+from tlsight.lsp.convert import data_of, diagnostic, is_mendable, span_of, workspace_edit
 from tlsight.service import Answer, Service
 from tlsight.text import Document, Edit, Span
 from tlsight.worker.protocol import Page
@@ -69,7 +69,7 @@ async def offered(
             )
             actions += _fixes(service, client, answer, finding, shown)
             actions += _suppression(client, answer.document, finding, shown)
-    if _wanted(FIX_ALL, context.only) and any(map(_mendable, answer.report.findings)):
+    if _wanted(FIX_ALL, context.only) and any(map(is_mendable, answer.report.findings)):
         asked = context.only is not None or not automatic
         actions += await _all(service, client, answer, asked)
     return actions
@@ -203,10 +203,6 @@ def _wanted(kind: str, only: Sequence[str] | None) -> bool:
 
 def _meet(span: Span, place: Span) -> bool:
     return span.start <= place.end and place.start <= span.end
-
-
-def _mendable(finding: Finding) -> bool:
-    return any(fix.withheld is None and fix.safety is Safety.SAFE for fix in finding.fixes)
 
 
 def _shown(

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from lsprotocol import types
 from pygls.capabilities import ServerCapabilitiesBuilder, get_capability
 
 from tlsight.text import Encoding
+
+STATUS = "tlsightStatus"
+"""The experimental capability of a client that wants to hear how the analysis stands."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +38,8 @@ class ClientInfo:
     watches: bool = False
     watches_outside: bool = False
     progress: bool = False
+    status: bool = False
+    """It shows `tlsight/status`, which is no part of the protocol."""
 
     @classmethod
     def of(cls, capabilities: types.ClientCapabilities) -> ClientInfo:
@@ -86,4 +92,12 @@ class ClientInfo:
             watches=can(f"{watching}.dynamic_registration"),
             watches_outside=can(f"{watching}.relative_pattern_support"),
             progress=can("window.work_done_progress"),
+            status=_experimental(capabilities, STATUS),
         )
+
+
+def _experimental(capabilities: types.ClientCapabilities, name: str) -> bool:
+    """Whether a capability is there that the protocol does not know; any shape of it is read."""
+    value = capabilities.experimental
+    found = value.get(name) if isinstance(value, Mapping) else getattr(value, name, None)
+    return found is True

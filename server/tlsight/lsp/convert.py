@@ -15,9 +15,10 @@ from typing import Any
 from lsprotocol import types
 from pygls.uris import to_fs_path
 
-from tlsight.finding import Finding, Severity
+from tlsight.finding import Finding, Safety, Severity, Unanalysed
 from tlsight.lsp.client import ClientInfo
 from tlsight.rule import Problem
+from tlsight.service import Standing
 from tlsight.text import Change, Document, Edit, Encoding, Lines, Position, Span
 from tlsight.worker.protocol import Page
 
@@ -161,3 +162,47 @@ def hover(
         types.MarkupContent(kind, "\n\n---\n\n".join(texts)),
         range_of(document.lines, findings[0].span, client.encoding),
     )
+
+
+def status(standing: Standing, encoding: Encoding) -> dict[str, Any]:
+    """The parameters of `tlsight/status`: the answer that is shown, and what it does not cover."""
+    params: dict[str, Any] = {
+        "uri": standing.document.uri,
+        "version": standing.document.version,
+        "stage": standing.stage.value,
+        "findings": {severity.value: 0 for severity in Severity},
+        "mendable": 0,
+        "suppressed": 0,
+        "unanalysed": [],
+        "missingHeaders": [],
+    }
+    if standing.answer:
+        report, lines = standing.answer.report, standing.answer.document.lines
+        for finding in report.findings:
+            params["findings"][finding.severity.value] += 1
+        params["mendable"] = sum(map(is_mendable, report.findings))
+        params["suppressed"] = report.suppressed
+        params["unanalysed"] = [_unanalysed(item, lines, encoding) for item in report.unanalysed]
+        params["missingHeaders"] = list(report.missing_headers)
+    if standing.trouble:
+        reason = f"only the syntax was judged, since the analysis failed: {standing.trouble}"
+        params["unanalysed"].append({"reason": reason})
+    return params
+
+
+def is_mendable(finding: Finding) -> bool:
+    """Whether a finding has a fix that changes nothing but the weakness."""
+    return any(fix.withheld is None and fix.safety is Safety.SAFE for fix in finding.fixes)
+
+
+def _unanalysed(item: Unanalysed, lines: Lines, encoding: Encoding) -> dict[str, Any]:
+    params: dict[str, Any] = {"reason": item.reason}
+    if item.function:
+        params["function"] = item.function
+    if item.span:
+        start, end = (lines.position(at, encoding) for at in (item.span.start, item.span.end))
+        params["range"] = {
+            "start": {"line": start.line, "character": start.character},
+            "end": {"line": end.line, "character": end.character},
+        }
+    return params

@@ -39,6 +39,7 @@ log = logging.getLogger(__name__)
 WATCHING = "tlsight-watch"
 CONFIGURING = "tlsight-configuration"
 SECTION = "tlsight"
+STATUS = "tlsight/status"
 
 
 class Protocol(LanguageServerProtocol):
@@ -90,6 +91,7 @@ class Server(LanguageServer):
         self._project_files: dict[str, tuple[Path, Document]] = {}
         self._told: set[str] = set()
         self._delivered: dict[str, tuple[Document | None, str]] = {}
+        self._standing: dict[str, dict[str, Any]] = {}
         self._refreshing = self._refresh_again = False
         self._watching: list[types.FileSystemWatcher] | None = None
         self._stamps: Mapping[Path, int] = {}
@@ -228,6 +230,7 @@ class Server(LanguageServer):
     def clear(self, uri: str) -> None:
         """Effect: the last word on a document that was closed."""
         self._delivered.pop(uri, None)
+        self._standing.pop(uri, None)
         if not self.client.pulls:
             self._push(uri, [], None)
 
@@ -240,6 +243,15 @@ class Server(LanguageServer):
             self.tell(settings.rule_problems(setting, described.pages.keys()))
         for uri in self._project_files:
             self._show_project_file(uri)
+
+    def progressed(self, uri: str) -> None:
+        """Effect: says how the analysis of a document stands, to a client that wants to hear it."""
+        if not self.client.status or not (standing := self.service.standing(uri)):
+            return
+        params = convert.status(standing, self.client.encoding)
+        if self._standing.get(uri) != params:
+            self._standing[uri] = params
+            self.protocol.notify(STATUS, params)
 
     def trouble(self, message: str) -> None:
         """Effect: logs what went wrong, and shows it once."""
@@ -261,10 +273,16 @@ class Server(LanguageServer):
             for finding in answer.report.findings
         ]
 
-    async def pulled(self, uri: str) -> list[types.Diagnostic]:
-        """What a client that asks is told; remembered, so that it is only told of changes."""
+    async def pulled(self, uri: str, previous: str | None) -> list[types.Diagnostic] | None:
+        """What a client that asks is told; remembered, so that it is only told of changes.
+
+        None if it is to keep what it was told before, until the document is saved.
+        """
         if uri in self._project_files:
             return self._project_file_problems(uri)
+        if previous and self.service.held(uri):
+            self._delivered[uri] = (None, previous)
+            return None
         answer = await self.service.answer(uri, final=not self.client.refreshes)
         items = self.diagnostics(answer) if answer else []
         self._delivered[uri] = (answer.document if answer else None, _result_id(items))
@@ -413,9 +431,10 @@ async def _initialized(ls: Server, _: types.InitializedParams) -> None:
 async def _pull(
     ls: Server, params: types.DocumentDiagnosticParams
 ) -> types.DocumentDiagnosticReport:
-    items = await ls.pulled(params.text_document.uri)
-    result = _result_id(items)
-    if params.previous_result_id == result:
+    previous = params.previous_result_id
+    items = await ls.pulled(params.text_document.uri, previous)
+    result = previous or "" if items is None else _result_id(items)
+    if items is None or previous == result:
         return types.RelatedUnchangedDocumentDiagnosticReport(result_id=result)
     return types.RelatedFullDocumentDiagnosticReport(items=items, result_id=result)
 
