@@ -201,10 +201,13 @@ def test_random_damage_leaves_a_whole_graph() -> None:
 
 
 def test_a_brace_too_many_ends_no_function_and_no_namespace() -> None:
-    text = "namespace n {\n" + AROUND.format(typed="") + "}\nint last() { return 1; }\n"
+    around = AROUND.format(typed="    switch (a) {\n    case 1:\n        b();\n    }")
+    around = around.replace("    fourth(p);\n    while (fifth(a))\n        sixth(p);\n", "")
+    around = around.replace("    return seventh(a);\n", "")
+    text = f"namespace n {{\n{around}}}\nint last() {{ return 1; }}\n"
     names = ["n::before", "n::f", "n::after", "last"]
     lost = {}
-    for place in range(text.index("    int a"), text.index("    return seventh")):
+    for place in range(text.index("    int a"), text.index("    }\n}\n\nint after")):
         damaged = text[:place] + " } " + text[place:]
         found = [item.name for item in module(damaged, "cpp").functions]
         if found != names:

@@ -229,15 +229,22 @@ class _Cutter:
         One in the middle of a line ends a function that began there, or is followed by its level.
         """
         following = _FIRST.search(self.plain, offset + 1)
-        if following is None or following.group() == b"}":
+        if following is None:
             return False
         line = self.plain.rfind(b"\n", 0, offset) + 1
         if not self.plain[line:offset].strip():
-            return offset - line > self._column()
-        if self.opening >= line:
+            return offset - line > max(self._column(), self._brace_column())
+        if following.group() == b"}":
             return False
         below = self.plain.rfind(b"\n", 0, following.start()) + 1
-        return below == line or following.start() - below > self._column()
+        if below == line:
+            return self.opening < line
+        return following.start() - below > self._column()
+
+    def _brace_column(self) -> int:
+        """The column of the outermost brace if it is the first on its line, else 0."""
+        line = self.plain.rfind(b"\n", 0, self.opening) + 1
+        return 0 if self.plain[line : self.opening].strip() else self.opening - line
 
     def _column(self) -> int:
         match = _FIRST.search(self.plain, self.start)
