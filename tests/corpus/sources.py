@@ -131,27 +131,35 @@ def rulebook() -> Rulebook:
 @functools.cache
 def analysed(package: str) -> tuple[Analysed, ...]:
     """Effect: analyse every file of a package, once for each state of tlsight and its pages."""
-    folder = source(package).resolve()
-    kept = corpus() / "reports" / f"{package}-{_state_of_tlsight()}.pickle"
+    kept = _kept(package)
     if kept.exists():
         reports: list[tuple[Report, frozenset[str]]] = pickle.loads(kept.read_bytes())
     else:
-        reports = list(_reports(package))
+        reports = list(_reports(package, files(package)))
         kept.parent.mkdir(exist_ok=True)
         for old in kept.parent.glob(f"{package}-*"):
             old.unlink(missing_ok=True)
         whole = kept.with_suffix(f".{os.getpid()}")
         whole.write_bytes(pickle.dumps(reports))
         whole.replace(kept)
-    return tuple(
-        Analysed(path, str(path.relative_to(folder)), path.read_bytes(), report, errors)
-        for path, (report, errors) in zip(files(package), reports, strict=True)
-    )
+    return tuple(_together(package, files(package), reports))
 
 
-def _reports(package: str) -> Iterator[tuple[Report, frozenset[str]]]:
+def _kept(package: str) -> Path:
+    return corpus() / "reports" / f"{package}-{_state_of_tlsight()}.pickle"
+
+
+def _together(
+    package: str, paths: Iterable[Path], reports: Iterable[tuple[Report, frozenset[str]]]
+) -> Iterator[Analysed]:
+    folder = source(package).resolve()
+    for path, (report, errors) in zip(paths, reports, strict=True):
+        yield Analysed(path, str(path.relative_to(folder)), path.read_bytes(), report, errors)
+
+
+def _reports(package: str, paths: Iterable[Path]) -> Iterator[tuple[Report, frozenset[str]]]:
     with analyst(package) as one:
-        for path in files(package):
+        for path in paths:
             report = one.final(path, path.read_bytes())
             yield report, frozenset(error.message for error in one.facts(path).errors)
             one.close(path)
@@ -195,13 +203,22 @@ def as_entries(keys: Iterable[Key]) -> str:
     )
 
 
-def tls_files(package: str) -> list[Analysed]:
-    """The sources of a package that use TLS, and in which something was found."""
-    return [
-        item
-        for item in analysed(package)
-        if item.report.findings and TLS.search(item.data) and item.path.suffix != ".h"
-    ]
+@functools.cache
+def tls_files(package: str) -> tuple[Analysed, ...]:
+    """Effect: the sources of a package that use TLS, and in which something is found.
+
+    Only these are analysed where no reports of the whole package are kept: it is a fifth of it.
+    """
+    paths = [path for path in files(package) if _uses_tls(path)]
+    if _kept(package).exists():
+        items: Iterable[Analysed] = (item for item in analysed(package) if item.path in paths)
+    else:
+        items = _together(package, paths, _reports(package, paths))
+    return tuple(item for item in items if item.report.findings)
+
+
+def _uses_tls(path: Path) -> bool:
+    return path.suffix != ".h" and TLS.search(path.read_bytes()) is not None
 
 
 def functions(path: Path, data: bytes) -> list[Function]:

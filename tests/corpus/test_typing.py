@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from sources import Analysed, analysed, analyst, functions, say
+from sources import analyst, functions, say, source
 
 from tlsight.analysis import Analyst
-from tlsight.finding import Report
+from tlsight.finding import Finding, Report
 from tlsight.text import Lines, Span
 
 pytestmark = [pytest.mark.corpus]
@@ -60,14 +61,9 @@ class Watch:
 
     def see(self, data: bytes, typed: Span, report: Report) -> None:
         """Effect: take in one published answer."""
-        lines = Lines.of(data)
         around = Span(typed.start, max(typed.end, typed.start + 1))
-        others = Counter(
-            f"{finding.rule}: {lines.line(lines.position(finding.span.start).line)!r}"
-            for finding in report.findings
-            if not finding.span.overlaps(around)
-        )
-        self.disappeared += list(self.stable - others)
+        others = [item for item in report.findings if not item.span.overlaps(around)]
+        self.disappeared += list(self.stable - Counter(_named(others, Lines.of(data))))
         own = {finding.rule for finding in report.findings if finding.span.overlaps(around)}
         self.withdrawn.update(self.shown - own)
         self.shown = own
@@ -78,15 +74,16 @@ def test_typing_twenty_statements_does_not_flicker(capsys: pytest.CaptureFixture
     restless: list[str] = []
     keystrokes = 0
     for package, name, statements in TYPED:
-        item = next(item for item in analysed(package) if item.name == name)
+        path = source(package).resolve() / name
         with analyst(package) as one:
             for number, statement in enumerate(statements):
-                watch = _type(one, item, number, statement)
+                others = statements[number + 1 :] + statements[:number]
+                watch = _type(one, path, number, statement, others)
                 keystrokes += len(statement)
                 disappeared += [f"{name}, {statement}: {text}" for text in watch.disappeared]
                 often = [rule for rule, times in watch.withdrawn.items() if times > 1]
                 restless += [f"{name}, {statement}: {rule}" for rule in often]
-            one.close(item.path)
+            one.close(path)
     with capsys.disabled():
         say(f"typing: {keystrokes} keystrokes, {len(disappeared)} findings disappeared")
 
@@ -95,23 +92,28 @@ def test_typing_twenty_statements_does_not_flicker(capsys: pytest.CaptureFixture
     assert restless == []
 
 
-def _type(one: Analyst, item: Analysed, number: int, statement: str) -> Watch:
-    """Effect: type a statement at the start of a function's body, key by key."""
-    bodies = [found.body for found in functions(Path(item.path), item.data)]
+def _type(one: Analyst, path: Path, number: int, statement: str, others: tuple[str, ...]) -> Watch:
+    """Effect: type a statement at the start of a function's body, key by key.
+
+    The others stand right below, since what follows is the first to suffer.
+    """
+    text = path.read_bytes()
+    bodies = [found.body for found in functions(path, text)]
     place = bodies[(number * 7) % len(bodies)].start + 1
-    text = f"\n    {statement}"
-    before = one.final(item.path, item.data)
-    lines = Lines.of(item.data)
-    watch = Watch(
-        Counter(
-            f"{finding.rule}: {lines.line(lines.position(finding.span.start).line)!r}"
-            for finding in before.findings
-        )
-    )
-    for count in range(1, len(text) + 1):
-        data = item.data[:place] + text[:count].encode() + item.data[place:]
+    head, tail = text[:place], "".join(f"\n    {item}" for item in others).encode() + text[place:]
+    before = one.final(path, head + tail)
+    watch = Watch(Counter(_named(before.findings, Lines.of(head + tail))))
+    keys = f"\n    {statement}"
+    for count in range(1, len(keys) + 1):
+        data = head + keys[:count].encode() + tail
         typed = Span(place, place + count)
-        watch.see(data, typed, one.first(item.path, data))
-        if count % FINAL_EVERY == 0 or count == len(text):
-            watch.see(data, typed, one.final(item.path, data))
+        watch.see(data, typed, one.first(path, data))
+        if count % FINAL_EVERY == 0 or count == len(keys):
+            watch.see(data, typed, one.final(path, data))
     return watch
+
+
+def _named(findings: Iterable[Finding], lines: Lines) -> Iterator[str]:
+    """Findings by rule and line, whatever its number."""
+    for finding in findings:
+        yield f"{finding.rule}: {lines.line(lines.position(finding.span.start).line)!r}"
