@@ -51,6 +51,11 @@ def versions(editor: Editor) -> list[int | None]:
     return [shown.version for shown in editor.history]
 
 
+def drained(editor: Editor) -> list[Shown]:
+    """What was published so far, and not looked at."""
+    return [editor.shown.get_nowait() for _ in range(editor.shown.qsize())]
+
+
 async def ended(process: int, within: float = PATIENCE) -> bool:
     """Whether a process that need not be our child ends; `process` is a descriptor of it."""
     ready, _, _ = await asyncio.to_thread(select.select, [process], [], [], within)
@@ -538,6 +543,69 @@ async def test_the_status_goes_only_to_clients_that_ask_for_it(start: Start) -> 
     await editor.current()
 
     assert editor.events.empty()
+
+
+async def test_a_workspace_is_checked_with_progress(start: Start, tmp_path: Path) -> None:
+    """Files that are not open show what is found in them, until they are open or mended."""
+    inner = tmp_path / "inner"
+    inner.mkdir()
+    for name, text in (
+        ("a.c", "BAD"),
+        ("b.c", "BAD UNREAD"),
+        ("c.c", "BAD"),
+        ("inner/d.c", "OKAY"),
+    ):
+        (tmp_path / name).write_text(text)
+    editor = await start(root=tmp_path, able=capabilities(pull=True))
+    editor.open((tmp_path / "c.c").as_uri(), "BAD\n", "c")
+    asked = {"workDoneToken": "check"}
+    summary = await editor.protocol.send_request_async("tlsight/check", asked)
+    reports = [(await editor.event("report")).value for _ in range(3)]
+    shown = {Path(urlparse(item.uri).path).name: len(item.diagnostics) for item in drained(editor)}
+    assert {"a.c": 1, "b.c": 1} == shown
+    assert (3, 2) == (summary.files, summary.findings.warning)
+    (place,) = summary.unanalysed
+    assert ((tmp_path / "b.c").as_uri(), "UNREAD cannot be read") == (place.uri, place.reason)
+    assert (100, "3 of 3: inner/d.c") == (reports[-1]["percentage"], reports[-1]["message"])
+
+    editor.open((tmp_path / "b.c").as_uri(), "BAD\n", "c")
+    (tmp_path / "a.c").write_text("OKAY")
+    await editor.protocol.send_request_async("tlsight/check", {})
+    cleared = {
+        Path(urlparse(item.uri).path).name: len(item.diagnostics) for item in drained(editor)
+    }
+    assert {"a.c": 0, "b.c": 0} == cleared
+
+
+async def test_a_check_of_the_workspace_can_be_cancelled(start: Start, tmp_path: Path) -> None:
+    """Its processes end with it, whatever they are at."""
+    gate = tmp_path / "gate"
+    os.mkfifo(gate)
+    (tmp_path / "a.c").write_text(f"BAD GATE:{gate};")
+    editor = await start(root=tmp_path)
+    request = editor.protocol.send_request("tlsight/check", {}, msg_id="one")
+    handle = await asyncio.to_thread(os.open, gate, os.O_WRONLY)
+    at_work = [os.pidfd_open(process.pid) for process in workers(editor)]
+    editor.cancel_request(types.CancelParams("one"))
+
+    with pytest.raises(JsonRpcException) as failure:
+        await asyncio.wait_for(asyncio.wrap_future(request), PATIENCE)
+    assert types.LSPErrorCodes.RequestCancelled == failure.value.code
+    ready, _, _ = await asyncio.to_thread(select.select, at_work, [], [], PATIENCE)
+    assert 1 == len(ready)
+    for process in at_work:
+        os.close(process)
+    os.close(handle)
+
+
+async def test_the_pages_of_all_rules_can_be_read(start: Start) -> None:
+    """For a client that shows them beside the code."""
+    editor = await start()
+    pages = await editor.protocol.send_request_async("tlsight/pages", {})
+
+    assert [("word-bad", "# word-bad\n\n**BAD is bad.**\n"), ("word-late", "# word-late\n")] == [
+        (page["rule"], page["markdown"]) for page in pages
+    ]
 
 
 async def test_files_are_watched_by_a_client_that_can(start: Start, tmp_path: Path) -> None:

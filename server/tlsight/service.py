@@ -311,6 +311,10 @@ class Service:
         open_ = self._open.get(uri)
         return open_.document if open_ else None
 
+    def paths(self) -> tuple[Path, ...]:
+        """The files that are open."""
+        return tuple(open_.path for open_ in self._open.values())
+
     def root(self, uri: str) -> Path | None:
         """The folder by whose settings a document is analysed."""
         open_ = self._open.get(uri)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -170,7 +171,7 @@ def status(standing: Standing, encoding: Encoding) -> dict[str, Any]:
         "uri": standing.document.uri,
         "version": standing.document.version,
         "stage": standing.stage.value,
-        "findings": {severity.value: 0 for severity in Severity},
+        "findings": counts(()),
         "mendable": 0,
         "suppressed": 0,
         "unanalysed": [],
@@ -178,11 +179,10 @@ def status(standing: Standing, encoding: Encoding) -> dict[str, Any]:
     }
     if standing.answer:
         report, lines = standing.answer.report, standing.answer.document.lines
-        for finding in report.findings:
-            params["findings"][finding.severity.value] += 1
+        params["findings"] = counts(report.findings)
         params["mendable"] = sum(map(is_mendable, report.findings))
         params["suppressed"] = report.suppressed
-        params["unanalysed"] = [_unanalysed(item, lines, encoding) for item in report.unanalysed]
+        params["unanalysed"] = [unanalysed(item, lines, encoding) for item in report.unanalysed]
         params["missingHeaders"] = list(report.missing_headers)
     if standing.trouble:
         reason = f"only the syntax was judged, since the analysis failed: {standing.trouble}"
@@ -190,12 +190,19 @@ def status(standing: Standing, encoding: Encoding) -> dict[str, Any]:
     return params
 
 
+def counts(findings: Iterable[Finding]) -> dict[str, int]:
+    """How many findings there are of each severity."""
+    by_severity = Counter(finding.severity for finding in findings)
+    return {severity.value: by_severity[severity] for severity in Severity}
+
+
 def is_mendable(finding: Finding) -> bool:
     """Whether a finding has a fix that changes nothing but the weakness."""
     return any(fix.withheld is None and fix.safety is Safety.SAFE for fix in finding.fixes)
 
 
-def _unanalysed(item: Unanalysed, lines: Lines, encoding: Encoding) -> dict[str, Any]:
+def unanalysed(item: Unanalysed, lines: Lines, encoding: Encoding) -> dict[str, Any]:
+    """A place that could not be judged, and why."""
     params: dict[str, Any] = {"reason": item.reason}
     if item.function:
         params["function"] = item.function

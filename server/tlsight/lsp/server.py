@@ -26,7 +26,8 @@ from pygls.uris import to_fs_path
 
 import tlsight
 from tlsight.config import PROJECT_FILE, Config, project
-from tlsight.lsp import actions, convert, settings, watch
+from tlsight.finding import Finding
+from tlsight.lsp import actions, convert, settings, watch, workspace
 from tlsight.lsp.client import ClientInfo
 from tlsight.rule import Problem
 from tlsight.service import Answer, Service
@@ -40,6 +41,8 @@ WATCHING = "tlsight-watch"
 CONFIGURING = "tlsight-configuration"
 SECTION = "tlsight"
 STATUS = "tlsight/status"
+CHECK = "tlsight/check"
+PAGES = "tlsight/pages"
 
 
 class Protocol(LanguageServerProtocol):
@@ -92,6 +95,8 @@ class Server(LanguageServer):
         self._told: set[str] = set()
         self._delivered: dict[str, tuple[Document | None, str]] = {}
         self._standing: dict[str, dict[str, Any]] = {}
+        self._checked: dict[Path, str] = {}
+        self._is_described = asyncio.Event()
         self._refreshing = self._refresh_again = False
         self._watching: list[types.FileSystemWatcher] | None = None
         self._stamps: Mapping[Path, int] = {}
@@ -179,6 +184,8 @@ class Server(LanguageServer):
             self._project_files[item.uri] = (path, document)
             self._show_project_file(item.uri)
         elif convert.is_ours(path, item.language_id):
+            if uri := self._checked.pop(path, None):
+                self._push(uri, [], None)
             self.service.open(document, path)
             if self.client.progress:
                 self.spawn(self._report_progress(item.uri, path.name))
@@ -237,6 +244,7 @@ class Server(LanguageServer):
     def described(self, root: Path | None, described: Described) -> None:
         """Effect: knows the pages of a folder from now on, and tells what is wrong with them."""
         self._known[root] = described
+        self._is_described.set()
         self.tell(described.problems)
         if root in self._layers.settings:
             setting = self._layers.settings[root]
@@ -288,6 +296,50 @@ class Server(LanguageServer):
         self._delivered[uri] = (answer.document if answer else None, _result_id(items))
         return items
 
+    async def check(self, token: types.ProgressToken | None) -> dict[str, Any]:
+        """Effect: shows what is found in files that are not open, and sums it up.
+
+        What an earlier check showed is taken back where it does not hold any more.
+        """
+        found: list[Finding] = []
+        unread: list[dict[str, Any]] = []
+        before, files = self._checked, 0
+        self._checked = {}
+        run = workspace.checked(self._layers.settings, self.service.paths(), self._command)
+        try:
+            async with contextlib.aclosing(run):
+                async for item in run:
+                    files += 1
+                    self._show_checked(item)
+                    document, report = item.answer.document, item.answer.report
+                    found += report.findings
+                    unread += [
+                        {
+                            "uri": document.uri,
+                            **convert.unanalysed(place, document.lines, self.client.encoding),
+                        }
+                        for place in report.unanalysed
+                    ]
+                    if token is not None:
+                        self.work_done_progress.report(token, _progress(item))
+        finally:
+            for path in before.keys() - self._checked.keys():
+                self._push(before[path], [], None)
+        return {"files": files, "findings": convert.counts(found), "unanalysed": unread}
+
+    async def all_pages(self) -> list[dict[str, str]]:
+        """The page of every rule in force, once a worker has read them."""
+        await self._is_described.wait()
+        pages = {
+            rule: page
+            for described in self._known.values()
+            for rule, page in described.pages.items()
+        }
+        return [
+            {"rule": rule, "title": page.title, "markdown": page.markdown}
+            for rule, page in sorted(pages.items())
+        ]
+
     def tell(self, problems: Iterable[Problem]) -> None:
         """Effect: shows each problem to the user, once; those that matter to authors only, not."""
         self._show([str(problem) for problem in problems if not problem.warning])
@@ -327,6 +379,18 @@ class Server(LanguageServer):
         self.text_document_publish_diagnostics(
             types.PublishDiagnosticsParams(uri=uri, diagnostics=items, version=version)
         )
+
+    def _show_checked(self, item: workspace.Checked) -> None:
+        document, findings = item.answer.document, item.answer.report.findings
+        if findings and item.path not in self.service.paths():
+            known = self._known.get(item.root)
+            pages = known.pages if known else {}
+            items = [
+                convert.diagnostic(document, finding, pages.get(finding.rule), self.client)
+                for finding in findings
+            ]
+            self._checked[item.path] = document.uri
+            self._push(document.uri, items, None)
 
     def _refresh(self) -> None:
         if self._refreshing:
@@ -420,6 +484,13 @@ def _result_id(items: Sequence[types.Diagnostic]) -> str:
     return hashlib.sha256(repr(items).encode(errors="replace")).hexdigest()[:16]
 
 
+def _progress(item: workspace.Checked) -> types.WorkDoneProgressReport:
+    message = f"{item.done} of {item.total}: {item.path.relative_to(item.root).as_posix()}"
+    return types.WorkDoneProgressReport(
+        message=message, percentage=100 * item.done // item.total, cancellable=True
+    )
+
+
 def _initialize(ls: Server, params: types.InitializeParams) -> None:
     ls.begin(params)
 
@@ -476,6 +547,14 @@ async def _configuration(ls: Server, params: types.DidChangeConfigurationParams)
         ls.take_settings(params.settings)
 
 
+async def _check(ls: Server, params: Any) -> dict[str, Any]:
+    return await ls.check(getattr(params, "workDoneToken", None))
+
+
+async def _pages(ls: Server, _: Any) -> list[dict[str, str]]:
+    return await ls.all_pages()
+
+
 def _files(ls: Server, params: types.DidChangeWatchedFilesParams) -> None:
     changed = (_folder(change.uri) for change in params.changes)
     ls.files_changed([path for path in changed if path])
@@ -501,4 +580,6 @@ _FEATURES: Mapping[str, tuple[Callable[..., Any], Any]] = {
     types.WORKSPACE_DID_CHANGE_CONFIGURATION: (_configuration, None),
     types.WORKSPACE_DID_CHANGE_WATCHED_FILES: (_files, None),
     types.WORKSPACE_DID_CHANGE_WORKSPACE_FOLDERS: (_folders, None),
+    CHECK: (_check, None),
+    PAGES: (_pages, None),
 }
