@@ -259,6 +259,16 @@ def test_a_result_that_is_looked_at_or_dropped_on_purpose_is_not(bench: Bench, t
             "int f(object *o) { switch (verify(o)) { case 0: return 1; default: return 0; } }",
             ["verify(o)"],
         ),
+        (
+            "int f(object *o) { if (verify(o) > 0) { log(); return -1; } return 0; }",
+            ["verify(o) > 0"],
+        ),
+        (
+            "int f(object *o) { if (verify(o) == 1) return BIG_ERROR; return 0; }",
+            ["verify(o) == 1"],
+        ),
+        ("int f(object *o) { if (verify(o) == 1) return -1; return -2; }", []),
+        ("int f(object *o) { if (verify(o) == 1) return VERROUIL; return 0; }", []),
         ("int f(object *o) { if (verify(o) > 0) return 1; return 0; }", []),
         ("int f(object *o) { if (verify(o) == 1) return 1; return 0; }", []),
         (

@@ -47,6 +47,9 @@ Outcomes = frozenset[int]
 
 _ALL = (-3, -2, -1, 0, 1, 2, 3)
 """Everything below -2, -2, -1, 0, 1, 2, and everything above 2."""
+_STRAIGHT = 12
+"""Steps that a failing branch may take, without another one, until it returns."""
+_ERROR = re.compile(r"(?:^|_)(?:ERR|ERROR|FAIL|FAILED|FAILURE)(?:$|_)")
 _LEAVING = re.compile(r"(?i)throw|raise|exit|abort|fatal|panic|longjmp|(?:^|_)die(?:_|$)")
 _FLIPPED = {"==": "==", "!=": "!=", "<": ">", ">": "<", "<=": ">=", ">=": "<="}
 
@@ -386,6 +389,10 @@ class _Walk:
         if step.act is Act.TEST and step.expr is not None:
             split = self._split(step.expr)
             if split is not None:
+                if self.check.wrong == "misread" and self._is_swapped(step, split):
+                    way = (Related(self.match.span, f"the result of {self.match.spelled}"),)
+                    fixes = self._test_fix(at, step.expr, swapped=True)
+                    return Mistake(step.expr.span, way, fixes)
                 return self._tested(at, step, state, split)
         if step.act is Act.SWITCH and step.expr is not None and self._is_result(step.expr):
             return self._switched(at, step, state)
@@ -417,6 +424,39 @@ class _Walk:
             mixed = bool(kept & self.means.ok) and bool(kept & self.means.fail)
             following.append((edge.target, _State(kept, True, at if mixed else -1)))
         return following
+
+    def _is_swapped(self, step: Node, split: Outcomes) -> bool:
+        """Whether a test keeps success and failure apart, and fails on success."""
+        if split == self.means.ok:
+            good = True
+        elif split == self.means.fail:
+            good = False
+        else:
+            return False
+        ways = {edge.when: edge.target for edge in step.next}
+        return (
+            ways.keys() == {True, False}
+            and self._fails(ways[good])
+            and not self._fails(ways[not good])
+        )
+
+    def _fails(self, at: int) -> bool:
+        """Whether a way leads straight to a return of what can only be an error."""
+        for _ in range(_STRAIGHT):
+            node = self.function.nodes[at]
+            if node.act is Act.RETURN:
+                return node.expr is not None and self._is_error(node.expr)
+            if len(node.next) != 1:
+                return False
+            at = node.next[0].target
+        return False
+
+    def _is_error(self, expr: Expr) -> bool:
+        expr = strip(expr)
+        if isinstance(expr, Name):
+            return bool(_ERROR.search(expr.text))
+        number = self._number(expr)
+        return number is not None and number < 0
 
     def _switched(self, at: int, step: Node, state: _State) -> list[tuple[int, _State]]:
         named: set[int] = set()
@@ -686,7 +726,7 @@ class _Walk:
     def _check_fix(self) -> tuple[Fix, ...]:
         return checked(self.stage, self.match, self.function)
 
-    def _test_fix(self, at: int, expr: Expr) -> tuple[Fix, ...]:
+    def _test_fix(self, at: int, expr: Expr, swapped: bool = False) -> tuple[Fix, ...]:
         truth = self._split(expr)
         if truth is None and self._is_result(expr):
             truth = frozenset(item for item in self.means.all if item != 0)
@@ -695,7 +735,7 @@ class _Walk:
         subject = self._subject(expr)
         if subject is None or (self.mapping is not None and subject is not self.call):
             return ()
-        positive = bool(truth & self.means.ok)
+        positive = bool(truth & self.means.ok) is not swapped
         node = self.function.nodes[at]
         if node.act is Act.SWITCH:
             return ()
