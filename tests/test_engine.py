@@ -269,6 +269,7 @@ def test_a_result_that_is_looked_at_or_dropped_on_purpose_is_not(bench: Bench, t
         ),
         ("int f(object *o) { if (verify(o) == 1) return -1; return -2; }", []),
         ("int f(object *o) { if (verify(o) == 1) return VERROUIL; return 0; }", []),
+        ("int f(object *o) { if (verify(o) == 1) return BIG_ERR_SUCCESS; return 1; }", []),
         ("int f(object *o) { if (verify(o) > 0) return 1; return 0; }", []),
         ("int f(object *o) { if (verify(o) == 1) return 1; return 0; }", []),
         (

@@ -50,6 +50,7 @@ _ALL = (-3, -2, -1, 0, 1, 2, 3)
 _STRAIGHT = 12
 """Steps that a failing branch may take, without another one, until it returns."""
 _ERROR = re.compile(r"(?:^|_)(?:ERR|ERROR|FAIL|FAILED|FAILURE)(?:$|_)")
+_NO_ERROR = re.compile(r"(?:^|_)(?:NO|NONE|OK|SUCCESS|SUCCEEDED)(?:$|_)")
 _LEAVING = re.compile(r"(?i)throw|raise|exit|abort|fatal|panic|longjmp|(?:^|_)die(?:_|$)")
 _FLIPPED = {"==": "==", "!=": "!=", "<": ">", ">": "<", "<=": ">=", ">=": "<="}
 
@@ -452,11 +453,11 @@ class _Walk:
         return False
 
     def _is_error(self, expr: Expr) -> bool:
-        expr = strip(expr)
-        if isinstance(expr, Name):
-            return bool(_ERROR.search(expr.text))
         number = self._number(expr)
-        return number is not None and number < 0
+        if number is not None:
+            return number < 0
+        expr = strip(expr)
+        return isinstance(expr, Name) and _is_name_of_error(expr.text)
 
     def _switched(self, at: int, step: Node, state: _State) -> list[tuple[int, _State]]:
         named: set[int] = set()
@@ -778,6 +779,10 @@ def _before(expr: Expr) -> Iterator[Expr]:
             for inner in _mentions(item.expr):
                 if isinstance(inner, Call):
                     yield inner
+
+
+def _is_name_of_error(name: str) -> bool:
+    return bool(_ERROR.search(name)) and not _NO_ERROR.search(name)
 
 
 def bare_void(type_name: str) -> bool:
