@@ -42,6 +42,8 @@ else:
 
 NAMES = tuple(package.name for package in PACKAGES)
 TRIAGE = Path(__file__).parent / "triage"
+_ABOVE = {"cli", "lsp", "service.py", "views", "worker"}
+"""What only shows reports, or asks for them."""
 TLS = re.compile(rb"openssl/|\bq?_?SSL_|\bQ(Ssl|Dtls|Network|Cryptographic|MessageAuth|Tcp|Udp)")
 
 
@@ -115,11 +117,11 @@ def files(package: str) -> list[Path]:
 
 @contextmanager
 def analyst(package: str | None, root: Path | None = None) -> Iterator[Analyst]:
-    """An analyst over a package with its build, or over a folder without one."""
+    """An analyst over a package with its build, or over a folder without one, nor any header."""
     build = str(database(corpus(), package).parent) if package else ""
     folder = root or (source(package) if package else None)
     with tempfile.TemporaryDirectory(prefix="tlsight-cache-") as cache:
-        yield Analyst(rulebook(), Config(build=build), folder, Path(cache))
+        yield Analyst(rulebook(), Config(build=build), folder, Path(cache), lone=package is None)
 
 
 @functools.cache
@@ -166,11 +168,13 @@ def _reports(package: str, paths: Iterable[Path]) -> Iterator[tuple[Report, froz
 
 
 def _state_of_tlsight() -> str:
-    """A digest of the program, its pages and the library that it reads with."""
+    """A digest of what analyses, the pages, and the library that it reads with."""
     root = Path(__file__).parents[2]
     digest = hashlib.sha256(importlib.metadata.version("libclang").encode())
     for folder, pattern in (("server", "*.py"), ("rules", "*.md")):
         for path in sorted((root / folder).rglob(pattern)):
+            if set(path.relative_to(root).parts) & _ABOVE:
+                continue
             digest.update(str(path.relative_to(root)).encode())
             digest.update(path.read_bytes())
     return digest.hexdigest()[:16]

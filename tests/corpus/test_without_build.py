@@ -28,8 +28,6 @@ from tlsight.text import Lines, Span
 pytestmark = [pytest.mark.corpus, pytest.mark.xdist_group("tls files")]
 """One process analyses the files once for all of these tests."""
 
-PACKAGES = tuple(name for name in NAMES if name != "rssguard")
-"""All but rssguard: its 39 files take half as long as all others, and two of them have findings."""
 PLACES = 200
 BREAKAGES = ("(", ")", "{", "}", "foo(", "= ;", "@", "if (", "->", "<", '"')
 
@@ -40,7 +38,7 @@ def test_lone_files_keep_nine_in_ten_findings_and_get_one_in_a_hundred_false(
     full: set[Key] = set()
     lone: set[Key] = set()
     true: set[Key] = set()
-    for package in PACKAGES:
+    for package in NAMES:
         true |= {entry.key for entry in triaged(package) if entry.true}
         for number, item in enumerate(tls_files(package)):
             folder = tmp_path / package / str(number)
@@ -67,10 +65,10 @@ def test_a_syntax_error_changes_nothing_outside_its_function(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     rng = random.Random(1421)
-    items = [(package, item) for package in PACKAGES for item in tls_files(package)]
+    items = [(package, item) for package in NAMES for item in tls_files(package)]
     chosen = [rng.choice(items) for _ in range(PLACES)]
     changed = []
-    for package in PACKAGES:
+    for package in NAMES:
         with analyst(package) as one:
             for name, item in items:
                 times = chosen.count((name, item)) if name == package else 0
@@ -107,7 +105,7 @@ def _placed(name: str, data: bytes, report: Report) -> list[tuple[Span, Key]]:
 
 def test_findings_stay_under_an_undefined_condition() -> None:
     lost = []
-    for package in PACKAGES:
+    for package in NAMES:
         with analyst(package) as one:
             for item in tls_files(package):
                 lost += _lost_under_condition(one, item)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from tlsight.engine.index import Index, integer, spelled
+from tlsight.engine.index import Index, integer, spelled, tail
 from tlsight.engine.match import Match, around, matches, occasion, tags_at
 from tlsight.engine.releases import is_before
 from tlsight.engine.unit import Unit, contradict, path
@@ -203,11 +203,14 @@ def _is_constant(stage: Stage, value: Value, name: str) -> bool:
 
 
 def _is_parameter(stage: Stage, match: Match, slot: str) -> bool:
-    """Whether an argument is just what the function around was handed."""
+    """Whether an argument is just what the function around was handed.
+
+    A function of the same name hands itself on, and decides nothing.
+    """
     expr = match.arguments.get(slot)
-    if not isinstance(expr, Name):
-        return False
     function = stage.unit.module.functions[match.function]
+    if not isinstance(expr, Name) or tail(function.name) == match.spelled:
+        return False
     return any(item.name == expr.text for item in function.parameters) and not any(
         node.act is Act.DECLARE and node.variable is not None and node.variable.name == expr.text
         for node in function.nodes
