@@ -61,6 +61,8 @@ class _Open:
     """What of it stood outside bodies: with another one, everything is read again."""
     session: Session | None = None
     hints: Hints | None = None
+    indexed: bool = False
+    """Whether `hints` were made when the folder's headers were known."""
     problems: tuple[str, ...] = ()
 
 
@@ -184,6 +186,7 @@ class Analyst:
     def _hints(self, path: Path, state: _Open, data: bytes, facts: Facts) -> Hints:
         previous = state.hints
         if previous is None:
+            state.indexed = self._header_index is not None
             known = self._declared(path, data)
             previous = replace(
                 self._page_hints,
@@ -231,7 +234,10 @@ class Analyst:
     def _finally(self, path: Path, data: bytes) -> tuple[Unit, tuple[str, ...]]:
         state = self._state(path)
         with state.reading:
+            self._index_headers()
             with state.lock:
+                if not state.indexed and self._header_index is not None:
+                    state.hints = None
                 old = carried(state.facts, state.facts_data, data)
                 unit = self._unit(path, state, data, old)
             bodies = _bodies(unit.module)
@@ -256,11 +262,16 @@ class Analyst:
                 unit = replace(unit, facts=facts)
             return unit, state.problems
 
+    def _index_headers(self) -> None:
+        """Effect: list the folder's headers, once; a first answer does without and never waits."""
+        if self._header_index is None and self.root is not None and not self.lone:
+            index = HeaderIndex(self.root)
+            index.build()
+            self._header_index = index
+
     def _session(self, path: Path, state: _Open, data: bytes) -> Session:
         if state.session is None:
             build_folder = Path(self.config.build) if self.config.build else None
-            if self._header_index is None and self.root is not None and not self.lone:
-                self._header_index = HeaderIndex(self.root)
             command = find_command(
                 path,
                 build=build_folder,
@@ -274,7 +285,7 @@ class Analyst:
                 command,
                 headers=self._headers,
                 cache=self._cache,
-                index=None if self.lone else self._header_index,
+                index=self._header_index,
                 system_headers=not self.lone,
             )
         return state.session
