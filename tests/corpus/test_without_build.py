@@ -16,12 +16,14 @@ from sources import (
     key,
     lone_copy,
     outside,
+    rulebook,
     say,
     tls_files,
     triaged,
 )
 
 from tlsight.analysis import Analyst
+from tlsight.config import Config
 from tlsight.finding import Report
 from tlsight.text import Lines, Span
 
@@ -30,6 +32,62 @@ pytestmark = [pytest.mark.corpus, pytest.mark.xdist_group("tls files")]
 
 PLACES = 200
 BREAKAGES = ("(", ")", "{", "}", "foo(", "= ;", "@", "if (", "->", "<", '"')
+
+
+LONE = b"""#include <QDtls>
+#include <QSslConfiguration>
+#include <QSslSocket>
+#include <openssl/ssl.h>
+
+class Server : public QObject {
+    Q_OBJECT
+
+public:
+    bool start(const QByteArray &secret) {
+        connect(&m_socket, SIGNAL(sslErrors(QList<QSslError>)), &m_socket, SLOT(ignoreSslErrors()));
+        QDtlsClientVerifier::GeneratorParameters parameters(QCryptographicHash::Sha1, secret);
+        m_verifier.setCookieGeneratorParameters(parameters);
+        auto configuration = QSslConfiguration::defaultDtlsConfiguration();
+        configuration.setPeerVerifyMode(QSslSocket::VerifyNone);
+        configuration.setProtocol(QSsl::DtlsV1_0OrLater);
+        m_dtls.setDtlsConfiguration(configuration);
+        return true;
+    }
+
+    SSL_CTX *context(bool legacy) {
+        SSL_CTX *made = SSL_CTX_new(SSLv23_method());
+        SSL_CTX_set_min_proto_version(made, legacy ? TLS1_VERSION : TLS1_2_VERSION);
+        SSL_CTX_set_cipher_list(made, "ALL:!aNULL");
+        SSL_CTX_clear_options(made, SSL_OP_NO_COMPRESSION);
+        return made;
+    }
+
+private:
+    QDtls m_dtls{QSslSocket::SslServerMode};
+    QDtlsClientVerifier m_verifier;
+    QSslSocket m_socket;
+};
+"""
+
+
+def test_a_lone_file_needs_no_header_of_a_library(tmp_path: Path) -> None:
+    path = tmp_path / "server.cpp"
+    path.write_bytes(LONE)
+    reports = []
+    for lone in (False, True):
+        analyst_ = Analyst(rulebook(), Config(), tmp_path, tmp_path / "cache", lone=lone)
+        reports.append(analyst_.final(path, LONE))
+        assert analyst_.facts(path).errors == ()
+        analyst_.close(path)
+    installed, without = (
+        [(item.rule, item.span, item.message) for item in report.findings] for report in reports
+    )
+
+    assert installed == without
+    assert len({rule for rule, _, _ in installed}) >= 7
+    assert reports[0].missing_headers == ()
+    assert {"QDtls", "openssl/ssl.h"} <= set(reports[1].missing_headers)
+    assert reports[0].unanalysed == reports[1].unanalysed == ()
 
 
 def test_lone_files_keep_nine_in_ten_findings_and_get_one_in_a_hundred_false(
