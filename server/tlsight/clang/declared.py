@@ -7,7 +7,6 @@ constant behind an unknown name is 0, a class whose base is unknown has no metho
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,11 +17,9 @@ from tlsight.clang.lib import (
     VISITOR,
     Cursor,
     Kind,
-    Libclang,
-    Pointer,
     TypeKind,
 )
-from tlsight.clang.unit import Diagnostic, Texts, Unit, valid
+from tlsight.clang.unit import Parse, Unit, valid
 from tlsight.facts import NameFact, ParameterFact
 from tlsight.text import Span
 
@@ -44,23 +41,10 @@ class Declaration:
 
 
 class Declarations(Unit):
-    """The declarations of a parse, each looked up once.
+    """The declarations of a parse, each looked up once."""
 
-    `stand_ins` is the folder of the headers that stand in for missing ones.
-    """
-
-    def __init__(
-        self,
-        lib: Libclang,
-        unit: Pointer,
-        path: str,
-        data: bytes,
-        errors: Sequence[Diagnostic],
-        stand_ins: str,
-        texts: Texts,
-    ) -> None:
-        super().__init__(lib, unit, path, data, errors, texts)
-        self.stand_ins = stand_ins
+    def __init__(self, parse: Parse) -> None:
+        super().__init__(parse)
         self._known: dict[int, Declaration] = {}
         self._scopes: dict[int, str] = {}
         self._bases: dict[int, bool] = {}

@@ -27,8 +27,8 @@ from tlsight.clang.kinds import (
     REFERENCES,
     TEMPLATES,
 )
-from tlsight.clang.lib import CONTINUE, RECURSE, VISITOR, Cursor, Kind, Libclang, Pointer, TypeKind
-from tlsight.clang.unit import Diagnostic, Texts, valid
+from tlsight.clang.lib import CONTINUE, RECURSE, VISITOR, Cursor, Kind, TypeKind
+from tlsight.clang.unit import Parse, valid
 from tlsight.facts import CallFact, Facts, MacroFact, NameFact
 from tlsight.text import Span
 
@@ -39,24 +39,9 @@ _LIBRARY_STYLE = re.compile(r"[A-Za-z0-9]*_\w*[A-Z]|[A-Z]\w*_")
 _WORD_BYTES = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_")
 
 
-def gather(
-    lib: Libclang,
-    unit: Pointer,
-    *,
-    path: str,
-    data: bytes,
-    errors: Sequence[Diagnostic],
-    wanted: Sequence[Span] | None,
-    stand_ins: str,
-    texts: Texts,
-) -> Facts:
-    """The facts of the main file at `path`, whose text is `data`.
-
-    Effect: what is read of headers is added to `texts`.
-    `wanted` are the bodies to look into (None: all); `stand_ins` is the folder of the headers that
-    stand in for missing ones, whose records are right but not whole.
-    """
-    return _Reader(lib, unit, path, data, errors, stand_ins, texts).facts(wanted)
+def gather(parse: Parse, wanted: Sequence[Span] | None) -> Facts:
+    """The facts of a parse; `wanted` are the bodies to look into (None: all)."""
+    return _Reader(parse).facts(wanted)
 
 
 @dataclass
@@ -79,17 +64,8 @@ class _Nodes:
 class _Reader(Declarations):
     """Reads the main file of one parse once."""
 
-    def __init__(
-        self,
-        lib: Libclang,
-        unit: Pointer,
-        path: str,
-        data: bytes,
-        errors: Sequence[Diagnostic],
-        stand_ins: str,
-        texts: Texts,
-    ) -> None:
-        super().__init__(lib, unit, path, data, errors, stand_ins, texts)
+    def __init__(self, parse: Parse) -> None:
+        super().__init__(parse)
         self.expansions: dict[int, int] = {}
         """Start of each use of a macro in the main file to its end."""
         self.macros: dict[str, MacroFact] = {}

@@ -20,7 +20,7 @@ from tlsight.clang.flags import Command
 from tlsight.clang.headers import NOTHING, missing, search, stand_ins
 from tlsight.clang.index import HeaderIndex
 from tlsight.clang.lib import LibclangMissing, Option, Pointer, UnsavedFile, load
-from tlsight.clang.unit import Diagnostic, Texts, diagnostics
+from tlsight.clang.unit import Diagnostic, Parse, Texts, diagnostics
 from tlsight.facts import Facts
 from tlsight.rule import Header
 from tlsight.text import Span
@@ -99,16 +99,10 @@ class Session:
             self._discard()
             errors = self._parsed(data)
         unit = self._unit or Pointer()
-        result = gather(
-            self._lib,
-            unit,
-            path=str(self._file),
-            data=data,
-            errors=errors,
-            wanted=wanted,
-            stand_ins=str(self._stand_ins),
-            texts=self._texts,
+        parse = Parse(
+            self._lib, unit, str(self._file), data, errors, str(self._stand_ins), self._texts
         )
+        result = gather(parse, wanted)
         return replace(result, missing_headers=self._missing(unit, data, errors))
 
     def close(self) -> None:

@@ -6,6 +6,7 @@ import bisect
 import ctypes
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from tlsight.clang.lib import Cursor, Kind, Libclang, Pointer
@@ -50,22 +51,31 @@ Texts = dict[tuple[str, int, Span], bytes]
 """What was read of headers, by file, its time and the place: clang reads a header anew for it."""
 
 
-class Unit:
-    """A parse of a main file at `path` whose text is `data`."""
+@dataclass(frozen=True)
+class Parse:
+    """What libclang made of a main file at `path` whose text is `data`."""
 
-    def __init__(
-        self,
-        lib: Libclang,
-        unit: Pointer,
-        path: str,
-        data: bytes,
-        errors: Sequence[Diagnostic],
-        texts: Texts,
-    ) -> None:
+    lib: Libclang
+    unit: Pointer
+    path: str
+    data: bytes
+    errors: Sequence[Diagnostic]
+    stand_ins: str
+    """The folder of the headers that stand in for missing ones: their records are right but not
+    whole."""
+    texts: Texts
+
+
+class Unit:
+    """A parse as a place to look things up. Effect: what is read of headers is added to `texts`."""
+
+    def __init__(self, parse: Parse) -> None:
+        lib, unit, path, errors = parse.lib, parse.unit, parse.path, parse.errors
         self.lib = lib
-        self.texts = texts
+        self.texts = parse.texts
         self.unit = unit
-        self.data = data
+        self.data = parse.data
+        self.stand_ins = parse.stand_ins
         self.main: int | None = lib.getFile(unit, path.encode())
         here = [error for error in errors if error.file == path and not error.missing]
         self.messages = tuple(ErrorFact(error.offset, error.message) for error in here)
