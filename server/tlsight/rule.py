@@ -244,6 +244,8 @@ class Check:
     """Roles that must not be reached with the wrong result; `role.argument` names the argument."""
     unless: tuple[str, ...] = ()
     """Roles that, played in the unit on the same object, settle the matter."""
+    despite: tuple[str, ...] = ()
+    """Roles: where the function around plays one, `unless` counts in this function only."""
     only_with: tuple[str, ...] = ()
     """Roles of which one must be played in the unit for the check to apply."""
     not_as: tuple[str, ...] = ()

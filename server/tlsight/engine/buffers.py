@@ -9,14 +9,9 @@ from tlsight.engine.index import integer
 from tlsight.engine.match import Match
 from tlsight.engine.roles import Stage
 from tlsight.engine.unit import path, strip
-from tlsight.engine.values import Value, name_value, possible
+from tlsight.engine.values import BYTE_ARRAY, Value, name_value, possible
 from tlsight.ir import Expr, Index, Unary, Variable
 from tlsight.text import Edit, Span
-
-_ARRAY = re.compile(
-    r"^(?:const )?(?:(?:unsigned|signed) char|char|u?int8_t|std::byte|uchar|quint8)"
-    r"\s*\[([^\]]*)\]$"
-)
 
 
 def capacity(stage: Stage, match: Match, slot: str) -> tuple[int, Variable] | None:
@@ -36,7 +31,7 @@ def capacity(stage: Stage, match: Match, slot: str) -> tuple[int, Variable] | No
     variable = _variable(stage, match, expr, name)
     if variable is None:
         return None
-    bound = _ARRAY.match(stage.unit.resolved_type(variable.type).replace("static ", ""))
+    bound = BYTE_ARRAY.match(stage.unit.resolved_type(variable.type).replace("static ", ""))
     if bound is None:
         return None
     size = _bound(stage, bound[1])

@@ -14,9 +14,11 @@ from tlsight.engine.unit import Unit, contradict, path, strip
 from tlsight.ir import (
     Act,
     Assign,
+    Binary,
     Call,
     Expr,
     Function,
+    Index,
     Member,
     Name,
     Node,
@@ -146,6 +148,7 @@ def _defined_by(unit: Unit, at: int, expr: Expr) -> Iterator[tuple[str, Definiti
     if isinstance(expr, Assign):
         name = path(expr.target)
         if name is None:
+            yield from _element(at, expr.target)
             return
         kind = "value" if expr.operator == "=" else "update"
         yield name, Definition(at, kind, expr.span, expr.value, expr.operator)
@@ -153,6 +156,8 @@ def _defined_by(unit: Unit, at: int, expr: Expr) -> Iterator[tuple[str, Definiti
         name = path(expr.operand)
         if name is not None:
             yield name, Definition(at, "unknown", expr.span)
+        else:
+            yield from _element(at, expr.operand)
     elif isinstance(expr, Call):
         fact = unit.call_fact(expr)
         for number, argument in enumerate(expr.arguments):
@@ -160,6 +165,23 @@ def _defined_by(unit: Unit, at: int, expr: Expr) -> Iterator[tuple[str, Definiti
             if fact is not None and number < len(fact.parameters):
                 declared = fact.parameters[number].type
             yield from _given(at, argument, declared)
+
+
+def _element(at: int, target: Expr) -> Iterator[tuple[str, Definition]]:
+    """The array of which an expression is a part: `a` of `a[i]`, `a + i`, `*(a + i)`, `&a[i]`."""
+    part = strip(target)
+    while isinstance(part, (Index, Unary, Binary)):
+        if isinstance(part, Index):
+            part = strip(part.base)
+        elif isinstance(part, Unary) and part.operator in ("&", "*"):
+            part = strip(part.operand)
+        elif isinstance(part, Binary) and part.operator in ("+", "-"):
+            part = strip(part.left)
+        else:
+            return
+    name = path(part)
+    if name is not None:
+        yield name, Definition(at, "touch", target.span)
 
 
 def _given(at: int, argument: Expr, declared: str) -> Iterator[tuple[str, Definition]]:
@@ -171,8 +193,11 @@ def _given(at: int, argument: Expr, declared: str) -> Iterator[tuple[str, Defini
         name = path(argument.operand)
         if name is not None:
             yield name, Definition(at, "unknown", argument.span)
+        else:
+            yield from _element(at, argument)
         return
     if not isinstance(argument, (Name, Member)):
+        yield from _element(at, argument)
         return
     name = path(argument)
     if name is None:

@@ -586,6 +586,8 @@ class _Walk:
             if isinstance(item, Unary) and item.operator == "*" and path(item.operand) == name:
                 return item.span
             if isinstance(item, Call) and item is not self.call:
+                if any(self._names_result(argument) for argument in item.arguments):
+                    continue  # whoever is told the length may look at it
                 found = self._reads(at, item, name)
                 if found is not None:
                     return found

@@ -224,18 +224,12 @@ def excused(stage: Stage, check: Check, match: Match) -> bool:
     table = played(stage)
     if any(match.site is other.site for role in check.not_as for other in table.get(role, ())):
         return True
-    return bool(check.unless) and _settled(stage, match, check.unless)
-
-
-def _settled(stage: Stage, match: Match, roles: tuple[str, ...]) -> bool:
-    """Whether one of these roles is played on the object of a match, as far as can be told."""
-    table = played(stage)
-    return any(
-        _related(stage, match, other)
-        for role in roles
-        for other in table.get(role, ())
-        if other.site is not match.site
-    )
+    others = [other for role in check.unless for other in table.get(role, ())]
+    if any(
+        other.function == match.function for role in check.despite for other in table.get(role, ())
+    ):
+        others = [other for other in others if other.function == match.function]
+    return any(other.site is not match.site and _related(stage, match, other) for other in others)
 
 
 def _related(stage: Stage, match: Match, other: Match) -> bool:

@@ -33,6 +33,7 @@ from tlsight.ir import (
     Literal,
     Member,
     Name,
+    SizeOf,
     Unary,
     Variable,
 )
@@ -42,6 +43,11 @@ CONVERSION = "conversion"
 CONTENT = "content"
 _DEPTH = 7
 _ALTERNATIVES = 24
+BYTE_ARRAY = re.compile(
+    r"^(?:const )?(?:(?:unsigned|signed) char|char|u?int8_t|std::byte|uchar|quint8)"
+    r"\s*\[([^\]]*)\]$"
+)
+"""An array of bytes as a type spells it, and its bound."""
 _MANY = re.compile(r"\[\s*(?!1?\s*\])")
 """The bound of an array of more than one element, as a type spells it."""
 
@@ -92,6 +98,17 @@ def decided(index: Index, unit: Unit, function: int, node: int) -> bool:
     return chosen(unit, function, node) or is_cut_down(
         (*found.tags, *found.nodes[node].tags), index.releases
     )
+
+
+def _filled(variable: Variable, value: Expr | None, values: list[Value]) -> list[Value]:
+    """The values of what a variable is set to: all of its content, where braces fill an array."""
+    if not isinstance(value, Braces) or not _MANY.search(variable.type):
+        return values
+    known = ("constant", "text", "bytes")
+    return [
+        replace(item, span=value.span, content=True) if item.kind in known else item
+        for item in values
+    ]
 
 
 def possible(
@@ -151,7 +168,20 @@ class _Reader:
             return self._member(function, node, expr, depth)
         if isinstance(expr, Braces):
             return self._braces(function, node, expr, depth)
+        if isinstance(expr, SizeOf):
+            return self._size(function, expr, depth)
         return [_unknown(expr, function)]
+
+    def _size(self, function: int, expr: SizeOf, depth: int) -> list[Value]:
+        """The size of an array of bytes."""
+        kind = expr.type or (self.unit.type_of(function, expr.operand) if expr.operand else None)
+        array = (
+            BYTE_ARRAY.match(self.unit.resolved_type(kind).replace("static ", "")) if kind else None
+        )
+        bound = self.by_text(function, array[1], expr.span, depth + 1) if array else []
+        if len(bound) != 1 or bound[0].number is None:
+            return [_unknown(expr, function)]
+        return [Value(expr.span, function, "constant", number=bound[0].number, expr=expr)]
 
     def _name(self, function: int, node: int, expr: Name, depth: int) -> list[Value]:
         fact = self.unit.name_fact(expr.anchor)
@@ -249,6 +279,8 @@ class _Reader:
                 values.append(_unknown(expr, function))
         if entry:
             values += self._parameter(function, expr, name, depth)
+        elif len(reached) == 1 and variable is not None:
+            values = _filled(variable, reached[0].value, values)
         return values
 
     def _updated(
@@ -316,10 +348,8 @@ class _Reader:
             if not default:
                 return [_unknown(expr, function)]
             inner = [*default, _unknown(expr, function)]
-        if variable.constant and isinstance(variable.initial, Braces):
-            filled = bool(_MANY.search(variable.type))
-            whole = variable.initial.span
-            inner = [replace(value, span=whole, content=filled) for value in inner]
+        if variable.constant:
+            inner = _filled(variable, variable.initial, inner)
         step = Related(variable.span, f"{variable.name} is defined here")
         return [
             replace(

@@ -60,7 +60,8 @@ def _declared(libraries: Mapping[str, Library]) -> frozenset[str]:
 
 def _unbound(check: Check, bound: _Bound) -> Iterator[Problem]:
     sinks = (sink.partition(".")[0] for sink in check.sinks)
-    for role in (*check.roles, *sinks, *check.unless, *check.only_with, *check.not_as):
+    named = (*check.unless, *check.despite, *check.only_with, *check.not_as)
+    for role in (*check.roles, *sinks, *named):
         if role not in bound:
             hint = nearest(role, bound)
             yield Problem(check.place, f"no library binds the role '{role}'{hint}", warning=True)

@@ -131,6 +131,7 @@ def _check(kind: str, table: Table) -> Check:
         wrong=table.text("wrong"),
         sinks=table.texts("sinks"),
         unless=table.texts("unless"),
+        despite=table.texts("despite"),
         only_with=table.texts("only-with"),
         not_as=table.texts("not-as"),
         not_near=table.pattern("not-near"),
