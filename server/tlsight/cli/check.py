@@ -1,4 +1,4 @@
-"""`tlsight check`: findings in files and folders, as text, JSON or SARIF."""
+"""`tlsight check`: findings in files and folders, as text, JSON, SARIF or for GitLab."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tlsight.cli.project import Project, load_project
 from tlsight.cli.status import Status, UsageError, status_of
 from tlsight.finding import Report, Severity, Unanalysed
 from tlsight.rule import Property
-from tlsight.views import Answer, json, sarif, summarised, text
+from tlsight.views import Answer, gitlab, json, sarif, summarised, text
 from tlsight.worker.client import COMMAND, Worker
 
 
@@ -48,6 +48,8 @@ def check(options: Options, command: Sequence[str] = COMMAND) -> Status:
     elif options.format == "json":
         document = json.render(answers, project.rulebook, tool_version=tlsight.__version__)
         _write(document.encode(), options)
+    elif options.format == "gitlab":
+        _write(gitlab.render(answers).encode(), options)
     else:
         run = sarif.Run(tlsight.__version__, _root_uri(project), int(status), _help_uri)
         _write(sarif.render(answers, project.rulebook, run).encode(), options)

@@ -13,6 +13,7 @@ import tlsight
 from tlsight.cli.status import Status, UsageError
 from tlsight.finding import Severity
 
+FORMATS = ("text", "json", "sarif", "gitlab")
 _EPILOG = """\
 exit status:
   0  nothing was found
@@ -57,9 +58,7 @@ def parser() -> argparse.ArgumentParser:
 
     check = commands.add_parser("check", help="find defects in files and folders")
     _add_analysis(check)
-    check.add_argument(
-        "--format", choices=("text", "json", "sarif"), default="text", help="default: text"
-    )
+    check.add_argument("--format", choices=FORMATS, default="text", help="default: text")
     check.add_argument("--output", type=Path, metavar="FILE", help="write to a file")
     check.add_argument(
         "--severity-threshold",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable
@@ -100,3 +101,17 @@ def clamped(data: bytes, span: Span) -> Span:
     """`span` cut to the text, since a view must not fail on a report that is out of date."""
     start = max(0, min(span.start, len(data)))
     return Span(start, max(start, min(span.end, len(data))))
+
+
+def fingerprint(lines: Lines, finding: Finding, seen: Counter[tuple[str, bytes]]) -> str:
+    """A name for a finding of a file that stays while code moves about it.
+
+    It is made of the rule, the text of the line without white space, and how many such findings
+    the file had before. Effect: counts this one in `seen`.
+    """
+    start = clamped(lines.data, finding.span).start
+    text = b"".join(lines.line(lines.position(start).line).split())
+    key = (finding.rule, text)
+    seen[key] += 1
+    digest = hashlib.sha256(b"\0".join((finding.rule.encode(), text))).hexdigest()[:32]
+    return f"{digest}:{seen[key]}"

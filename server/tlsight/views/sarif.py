@@ -1,13 +1,11 @@
 """Findings as SARIF 2.1.0, for tools that collect, compare and show the results of many analysers.
 
 Columns are UTF-16 code units, and lines end where LSP ends them; the log says both.
-The fingerprint of a result is made of its rule, the text of its line without white space, and how
-many such results the file had before it: it stays while code moves about the finding.
+The fingerprint of a result stays while code moves about the finding (see `answer.fingerprint`).
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -17,7 +15,7 @@ from typing import Any
 from tlsight.finding import Finding, Fix, Severity, Suppression
 from tlsight.rule import Property, Rulebook
 from tlsight.text import Encoding, Lines, Span
-from tlsight.views.answer import Answer, clamped
+from tlsight.views.answer import Answer, clamped, fingerprint
 from tlsight.views.page import documentation
 
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
@@ -168,7 +166,7 @@ def _results(answer: Answer, index: int, numbers: Mapping[str, int]) -> Iterator
         result = _result(answer, lines, index, finding)
         if finding.rule in numbers:
             result["ruleIndex"] = numbers[finding.rule]
-        result["partialFingerprints"] = {FINGERPRINT: _fingerprint(lines, finding, seen)}
+        result["partialFingerprints"] = {FINGERPRINT: fingerprint(lines, finding, seen)}
         if suppression is not None:
             result["suppressions"] = [
                 {
@@ -256,12 +254,3 @@ def _region(lines: Lines, span: Span, *, snippet: bool = False) -> dict[str, Any
     if snippet:
         region["snippet"] = {"text": lines.data[span.start : span.end].decode(errors="replace")}
     return region
-
-
-def _fingerprint(lines: Lines, finding: Finding, seen: Counter[tuple[str, bytes]]) -> str:
-    start = clamped(lines.data, finding.span).start
-    text = b"".join(lines.line(lines.position(start).line).split())
-    key = (finding.rule, text)
-    seen[key] += 1
-    digest = hashlib.sha256(b"\0".join((finding.rule.encode(), text))).hexdigest()[:32]
-    return f"{digest}:{seen[key]}"
