@@ -24,7 +24,7 @@ _SEVERITIES = {
 
 
 def render(answers: Sequence[Answer]) -> str:
-    """The report of a whole run; suppressed findings are left out, as GitLab has no word for them."""
+    """The report of a whole run, without suppressed findings: the format has no word for them."""
     issues = [issue for answer in answers for issue in _issues(answer)]
     return json.dumps(issues, ensure_ascii=False, indent=2) + "\n"
 
