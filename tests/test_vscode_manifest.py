@@ -67,3 +67,14 @@ def test_the_status_is_documented_as_it_is_sent() -> None:
 
     assert len(names) == 8
     assert [] == [name for name in names if f"`{name}`" not in page]
+
+
+def test_pictures_and_pages_of_the_walkthrough_are_there(manifest: Any) -> None:
+    """A step without its picture is an empty half of a screen."""
+    (walkthrough,) = manifest["contributes"]["walkthroughs"]
+    wanted = [path for step in walkthrough["steps"] for path in step["media"].values()]
+    wanted = [path for path in wanted if re.fullmatch(r"[\w/.]+", path)]
+    wanted += re.findall(r"\]\((images/[^)]+)\)", (EXTENSION / "README.md").read_text())
+
+    assert wanted
+    assert [] == [path for path in wanted if not (EXTENSION / path).is_file()]

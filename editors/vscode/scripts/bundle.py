@@ -69,7 +69,7 @@ def bundle(target: str, pythons: tuple[str, ...]) -> None:
             python: _fetched(own, folder / python, PLATFORMS[target], python) for python in pythons
         }
         names = [{wheel.name for wheel in found} for found in wheels.values()]
-        common = set.intersection(*names)
+        common = set.intersection(*names) if len(names) > 1 else set()
         for python, found in wheels.items():
             own_folder = LIBS / f"cp{python.replace('.', '')}"
             own_folder.mkdir(parents=True)

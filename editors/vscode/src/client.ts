@@ -59,6 +59,7 @@ export function create(
             .getDiagnostics(document.uri)
             .filter((item) => item.source === "tlsight" && item.range.contains(position))
             .map(ruleOf);
+          hover?.contents.forEach(shortened);
           if (hover && rules.length > 0) {
             hover.contents.push(links([...new Set(rules)]));
           }
@@ -82,6 +83,24 @@ function linked(item: vscode.Diagnostic): vscode.Diagnostic {
     item.code = { value: item.code.value, target: pageUri(ruleOf(item)) };
   }
   return item;
+}
+
+/**
+ * Effect: leaves out what the editor shows above a hover already, and the examples, which are what
+ * the link to the page is for.
+ */
+function shortened(content: vscode.MarkdownString | vscode.MarkedString): void {
+  if (content instanceof vscode.MarkdownString) {
+    const pages = content.value.split("\n\n---\n\n").filter((part) => part.startsWith("# "));
+    content.value = pages.map(withoutExamples).join("\n\n---\n\n") || content.value;
+  }
+}
+
+/** A page up to the section that its first example is in, with small headings. */
+function withoutExamples(page: string): string {
+  const [prose = ""] = page.split(/^`{3}/m, 1);
+  const section = prose.length < page.length ? prose.lastIndexOf("\n## ") : -1;
+  return (section < 0 ? prose : prose.slice(0, section)).trim().replace(/^#(#?) /gm, "###$1 ");
 }
 
 function links(rules: readonly string[]): vscode.MarkdownString {

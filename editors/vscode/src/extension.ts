@@ -9,6 +9,7 @@ import { find, type Launch, NoServer, onOtherInterpreter } from "./launch";
 import { RulePages, SCHEME } from "./pages";
 import { type Page, Pages, Status } from "./protocol";
 import { StatusItem } from "./status";
+import { TraceChannel } from "./trace";
 
 /** Settings that decide which server runs. */
 const LAUNCHING = ["tlsight.path", "tlsight.interpreter", "tlsight.importStrategy"];
@@ -35,7 +36,7 @@ class Extension {
   constructor(private readonly context: vscode.ExtensionContext) {
     this.channels = {
       log: vscode.window.createOutputChannel("tlsight", { log: true }),
-      trace: vscode.window.createOutputChannel("tlsight Trace", { log: true }),
+      trace: new TraceChannel("tlsight Trace"),
     };
     const pages = new RulePages(() => this.pages());
     context.subscriptions.push(

@@ -153,8 +153,7 @@ function details(
     blocks.push(findings(standing));
     if (standing.stage === "held") {
       blocks.push(
-        "What was typed since is analysed when the file is saved " +
-          `(${setting("run", "tlsight.run")}).`,
+        "What was typed since is analysed when the file is saved " + `(${setting("tlsight.run")}).`,
       );
     }
     if (standing.unanalysed.length) {
@@ -167,7 +166,7 @@ function details(
         "What the rule pages declare stands in for them, so less is known of types and " +
           "macros. To mend it, install the development files of the library, or have your " +
           "build write `compile_commands.json` and name its folder in " +
-          `${setting("build", "tlsight.build")}.`,
+          `${setting("tlsight.build")}.`,
       );
     }
   }
@@ -223,9 +222,9 @@ function failed(reason: string): vscode.MarkdownString {
   );
 }
 
-function setting(name: string, id: string): string {
+function setting(id: string): string {
   const argument = encodeURIComponent(JSON.stringify(id));
-  return `[the setting \`${name}\`](command:workbench.action.openSettings?${argument})`;
+  return `[the setting ${id}](command:workbench.action.openSettings?${argument})`;
 }
 
 function escaped(words: string): string {

@@ -187,7 +187,7 @@ class Server(LanguageServer):
             if uri := self._checked.pop(path, None):
                 self._push(uri, [], None)
             self.service.open(document, path)
-            if self.client.progress:
+            if self.client.progress and not self.client.status:
                 self.spawn(self._report_progress(item.uri, path.name))
 
     def changed(self, params: types.DidChangeTextDocumentParams) -> None:

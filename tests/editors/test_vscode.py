@@ -1,0 +1,216 @@
+"""A real VS Code in a real browser, with the extension as it is shipped and nothing else.
+
+Each test plays a scenario of `vscode/scenarios.mjs`, which tells what was seen on the way.
+`TLSIGHT_SHOTS` names a folder for pictures, if someone wants to look at them.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import vscode_tools
+from vscode_tools import HERE, Tools
+
+EXAMPLES = Path(__file__).parents[1] / "examples"
+
+QUIET = {
+    "breadcrumbs.enabled": False,
+    "chat.disableAIFeatures": True,
+    "editor.minimap.enabled": False,
+    "files.autoSave": "off",
+    "security.workspace.trust.startupPrompt": "never",
+    "telemetry.telemetryLevel": "off",
+    "workbench.editor.useModal": "off",
+    "workbench.secondarySideBar.defaultVisibility": "hidden",
+    "workbench.startupEditor": "none",
+}
+"""Settings that keep everything out of the way that is not tested."""
+
+Play = Callable[..., Any]
+
+pytestmark = [pytest.mark.editor, pytest.mark.xdist_group("vscode")]
+
+
+@pytest.fixture(scope="module")
+def tools() -> Tools:
+    return vscode_tools.fetched()
+
+
+@pytest.fixture(scope="module")
+def extensions(tools: Tools, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of extensions with ours in it, installed from its VSIX."""
+    folder = tmp_path_factory.mktemp("vscode")
+    python = f"{sys.version_info.major}.{sys.version_info.minor}"
+    vsix = vscode_tools.packaged(tools, python, folder / "vsix")
+    profile = _profile(folder / "profile", {})
+    options = ("--user-data-dir", str(profile), "--extensions-dir", str(folder / "extensions"))
+    config = ("--config", str(profile / "config.yaml"))
+    vscode_tools.run(*tools.code, *options, *config, "--install-extension", str(vsix), cwd=folder)
+    return folder / "extensions"
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    folder = tmp_path / "project"
+    shutil.copytree(HERE / "workspace", folder)
+    shutil.copy(EXAMPLES / "server.c", folder)
+    return folder
+
+
+@pytest.fixture
+def play(tools: Tools, extensions: Path, project: Path, tmp_path: Path) -> Play:
+    """Plays a scenario and gives what was seen."""
+
+    def played(scenario: str, trusted: bool = True, **settings: object) -> Any:
+        profile = _profile(tmp_path / "profile", settings)
+        shots = Path(os.environ.get("TLSIGHT_SHOTS", tmp_path / "shots"))
+        driver = tmp_path / "driver"
+        shutil.copytree(HERE, driver, ignore=lambda *_: {"workspace"})
+        (driver / "node_modules").symlink_to(tools.modules)
+        with _serving(tools, profile, extensions, trusted) as (url, pid):
+            done = subprocess.run(
+                [
+                    *(str(tools.node / "node"), str(driver / "drive.mjs"), scenario),
+                    *("--url", url, "--pid", str(pid), "--browser", tools.browser),
+                    *("--folder", str(project), "--profile", str(profile), "--shots", str(shots)),
+                ],
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+        assert 0 == done.returncode, done.stderr + _log(profile)
+        return json.loads(done.stdout)
+
+    return played
+
+
+def test_a_defect_is_seen_read_mended_and_typed(play: Play, project: Path) -> None:
+    """As one types, then on save, and again after the server was killed."""
+    seen = play("mend")
+    rules = {step: _rules(seen[step]) for step in ("problems", "mended", "typed", "unsaved")}
+
+    assert "tlsight: 4 findings · degraded" == seen["status"]
+    assert ["weak-protocol-version"] * 2 + ["cookie-weak-mac", "weak-hash"] == rules["problems"]
+    assert "An old version of TLS or DTLS is pinned" in seen["hover"]
+    assert "Open the page of weak-protocol-version" in seen["hover"]
+    assert ["weak-protocol-version", "cookie-weak-mac", "weak-hash"] == rules["mended"]
+    assert rules["problems"] == rules["typed"] == rules["unsaved"]
+    assert "allows nothing newer than DTLSv1.0" in seen["typed"][0]
+    assert "tlsight: 4 findings · degraded · as last saved" == seen["held"]
+    assert any("Suppress weak-cipher-suite here" in offer for offer in seen["offered"])
+    assert "tlsight: 6 findings · degraded" == seen["saved"]
+    assert seen["back"]
+    text = (project / "dtls_server.cpp").read_text()
+    assert "SSL_CTX_set_min_proto_version(context, DTLS1_2_VERSION);" in text
+    assert "configuration.setProtocol(QSsl::DtlsV1_2OrLater);" in text
+
+
+def test_the_status_tells_clean_from_not_analysed_and_says_why(play: Play) -> None:
+    """With something to do about each."""
+    seen = play("degrees")
+
+    assert "dtls_limits.h" in seen["missing"]
+    assert "name its folder in the setting tlsight.build" in seen["missing"]
+    assert "tlsight: 1 finding · 1 not analysed" == seen["text"]
+    assert "half_typed(), line 9: the text has a syntax error here" in seen["unread"]
+    assert "Not analysedhalf_typed(), line 9: the text has a syntax error here" in seen["choices"]
+    assert "tlsight: clean" == seen["clean"]
+    assert "tlsight: nothing found · 1 not analysed" == seen["leftOut"]
+    assert "the option 'exclude' leaves this file out" in seen["reason"]
+
+
+def test_a_workspace_is_checked_and_rules_are_explained(play: Play) -> None:
+    """Commands do what they say, and say what they did."""
+    seen = play("workspace")
+
+    told = r"tlsight checked 3 more files .*: \d+ errors, \d+ warnings; not analysed: 1 place."
+    assert re.fullmatch(told, seen["summary"])
+    assert ["dtls_server.cpp", "half_typed.c", "server.c"] == seen["files"]
+    assert "tlsight mended 1 place." in seen["fixed"]
+    assert seen["page"].startswith("weak-hash")
+    assert 4 == len(seen["steps"])
+
+
+def test_in_a_workspace_that_is_not_trusted_it_is_off(play: Play) -> None:
+    """It says so and how to turn it on, and no server runs."""
+    seen = play("untrusted", trusted=False)
+
+    assert ("tlsight: off", 0) == (seen["status"], seen["servers"])
+    assert "this workspace is not trusted" in seen["tooltip"]
+    assert "Trust it to turn tlsight on" in seen["command"]
+    assert "findings" in seen["trusted"]
+
+
+def test_a_path_that_leads_nowhere_is_told(play: Play) -> None:
+    """What was set by hand is not passed over; the message says what to do."""
+    seen = play("astray", **{"tlsight.path": "/nowhere/tlsight"})
+
+    assert "Correct the setting, or clear it" in seen["message"]
+    assert "tlsight: not running" == seen["status"]
+    assert "findings" in seen["cleared"]
+    assert "of this extension, run by" in seen["log"]
+
+
+def _profile(folder: Path, settings: dict[str, object]) -> Path:
+    (folder / "User").mkdir(parents=True)
+    (folder / "User" / "settings.json").write_text(json.dumps({**QUIET, **settings}))
+    (folder / "config.yaml").write_text("auth: none\n")
+    return folder
+
+
+@contextmanager
+def _serving(
+    tools: Tools, profile: Path, extensions: Path, trusted: bool
+) -> Iterator[tuple[str, int]]:
+    """A VS Code on a free port, where `python3` is a bare interpreter and tlsight is nowhere."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    commands = profile / "bin"
+    commands.mkdir()
+    (commands / "python3").symlink_to(Path(sys.executable).resolve())
+    (profile / ".profile").write_text(f'PATH="{commands}:/usr/bin:/bin"\n')  # VS Code asks a shell
+    server = subprocess.Popen(
+        [
+            *(*tools.code, "--auth", "none", "--bind-addr", f"127.0.0.1:{port}"),
+            *("--user-data-dir", str(profile), "--extensions-dir", str(extensions)),
+            *("--config", str(profile / "config.yaml")),
+            *("--disable-telemetry", "--disable-update-check"),
+            *(("--disable-workspace-trust",) if trusted else ()),
+        ],
+        env={"HOME": str(profile), "PATH": os.pathsep.join([str(commands), "/usr/bin", "/bin"])},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    assert server.stdout is not None
+    try:
+        for line in server.stdout:
+            if "listening on" in line:
+                break
+        yield f"http://127.0.0.1:{port}", server.pid
+    finally:
+        server.terminate()
+        server.communicate()
+
+
+def _rules(problems: list[str]) -> list[str]:
+    """The rules of entries of the Problems view."""
+    return [re.sub(r".* tlsight (\S+) \[Ln.*", r"\1", problem) for problem in problems]
+
+
+def _log(profile: Path) -> str:
+    """What the extension wrote to its log."""
+    logs = sorted((profile / "logs").glob("*/exthost*/tlsight.tlsight/tlsight.log"))
+    return "".join(f"\n{log}:\n{log.read_text()}" for log in logs)

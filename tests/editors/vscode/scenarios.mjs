@@ -1,0 +1,175 @@
+/** What a person does in VS Code, each told as the things seen on the way. */
+
+import { execFileSync } from "node:child_process";
+
+export const scenarios = { mend, degrees, workspace, untrusted, astray };
+
+/** The processes of our server below the one of the editor. */
+function servers(pid) {
+  const lines = execFileSync("ps", ["-ww", "-eo", "pid=,ppid=,args="], { encoding: "utf8" })
+    .trim()
+    .split("\n")
+    .map((line) => line.trim().match(/^(\d+)\s+(\d+)\s+(.*)$/).slice(1));
+  const below = new Set([pid]);
+  for (let size = 0; size !== below.size; ) {
+    size = below.size;
+    for (const [child, parent] of lines) {
+      if (below.has(parent)) {
+        below.add(child);
+      }
+    }
+  }
+  return lines
+    .filter(([child, , args]) => below.has(child) && /start\.py serve/.test(args))
+    .map(([child]) => Number(child));
+}
+
+/** Finds, reads, mends, types; on save; and after the server was killed. */
+async function mend(workbench, { pid }) {
+  const { page } = workbench;
+  const seen = {};
+  await workbench.file("dtls_server.cpp");
+  seen.status = await workbench.status("degraded");
+  await workbench.problemsView();
+  seen.problems = await workbench.count(workbench.problems(), 4);
+
+  await workbench.focusEditor();
+  await workbench.go(26, 50);
+  await page.locator(".squiggly-error").first().waitFor();
+  seen.hover = await workbench.hover("Open the page");
+  await workbench.shot("hover");
+  await workbench.press("Escape", "Escape");
+
+  await workbench.fix("Switch to DTLS1_2_VERSION");
+  seen.mended = await workbench.count(workbench.problems(), 3);
+
+  await workbench.go(26);
+  await workbench.press("End");
+  await workbench.type("\nSSL_CTX_set_max_proto_version(context, DTLS1_VERSION);");
+  seen.typed = await workbench.count(workbench.problems(), 4);
+
+  await workbench.set({ "tlsight.run": "save" });
+  await workbench.until(async () => {
+    await workbench.type(" ");
+    return /as last saved/.test(await workbench.item().innerText());
+  });
+  await workbench.type("\nSSL_CTX_set_cipher_list(context, \"RC4-SHA\");");
+  await workbench.press("ArrowLeft", "ArrowLeft", "ArrowLeft", "ArrowLeft");
+  seen.offered = await workbench.offers("Suppress"); // so the server has read what was typed
+  await workbench.press("Escape");
+  seen.held = await workbench.status("as last saved");
+  seen.unsaved = await workbench.count(workbench.problems(), 4);
+  await workbench.press("Control+s");
+  await workbench.until(async () => (await workbench.problems().count()) > 4);
+  seen.saved = await workbench.status(/^((?!as last saved).)*$/);
+  seen.afterSave = (await workbench.problems().allInnerTexts()).length;
+  await workbench.shot("saved");
+
+  const [before] = servers(pid);
+  process.kill(before, "SIGKILL");
+  await workbench.until(() => servers(pid).some((server) => server !== before));
+  await workbench.set({ "tlsight.run": "type" });
+  await workbench.go(36, 50);
+  await workbench.status("findings");
+  await workbench.fix("Switch to DtlsV1_2OrLater");
+  await workbench.count(workbench.problems(), seen.afterSave - 1);
+  seen.back = servers(pid).length === 1 && servers(pid)[0] !== before;
+  await workbench.shot("back");
+  await workbench.press("Control+s");
+  await workbench.until(async () => (await page.locator(".tab.dirty").count()) === 0);
+  return seen;
+}
+
+/** The status: what is missing, what was not analysed, and why; with something to do. */
+async function degrees(workbench) {
+  const seen = {};
+  await workbench.file("dtls_server.cpp");
+  await workbench.status("degraded");
+  seen.missing = await workbench.tooltip();
+  await workbench.shot("degraded");
+  await workbench.file("half_typed.c");
+  seen.text = await workbench.status("not analysed");
+  seen.unread = await workbench.tooltip();
+  await workbench.shot("status");
+  await workbench.item().click();
+  await workbench.page.locator(".quick-input-list .monaco-list-row").first().waitFor();
+  seen.choices = await workbench.rows();
+  await workbench.shot("choices");
+  await workbench.press("Escape");
+  await workbench.file("clean.c");
+  seen.clean = await workbench.status("clean");
+  await workbench.file("left_out.c");
+  seen.leftOut = await workbench.status("not analysed");
+  seen.reason = await workbench.tooltip();
+  return seen;
+}
+
+/** Files that are not open, all safe fixes, a page beside the code, and the walkthrough. */
+async function workspace(workbench) {
+  const { page } = workbench;
+  const seen = {};
+  await workbench.file("clean.c");
+  await workbench.status("clean");
+  await workbench.problemsView();
+  await workbench.command("tlsight: Check Workspace");
+  await page.locator(".notification-list-item", { hasText: "checking the workspace" }).waitFor();
+  seen.summary = await workbench.notification("beside those that are open");
+  seen.files = await page
+    .locator(".markers-panel .monaco-list-row .label-name")
+    .allInnerTexts();
+  await workbench.shot("checked");
+  await workbench.command("Notifications: Clear All Notifications");
+
+  await workbench.file("dtls_server.cpp");
+  await workbench.status("degraded");
+  await workbench.command("tlsight: Apply All Safe Fixes");
+  seen.fixed = await workbench.notification("mended");
+  await workbench.command("Notifications: Clear All Notifications");
+
+  await workbench.command("tlsight: Explain Rule");
+  await workbench.quickInput().fill("weak-hash");
+  await workbench.press("Enter");
+  seen.page = await workbench.preview("QCryptographicHash");
+  await workbench.shot("page");
+
+  await workbench.command("Welcome: Open Walkthrough...");
+  await workbench.quickInput().fill("Start with tlsight");
+  await workbench.press("Enter");
+  await page.locator(".getting-started-step").first().waitFor();
+  seen.steps = await page.locator(".getting-started-step .step-title").allInnerTexts();
+  await workbench.shot("walkthrough");
+  return seen;
+}
+
+/** In a workspace that is not trusted it is off, until it is trusted. */
+async function untrusted(workbench, { pid }) {
+  const { page } = workbench;
+  const seen = {};
+  await workbench.file("dtls_server.cpp");
+  seen.status = await workbench.status("off");
+  seen.tooltip = await workbench.tooltip();
+  seen.servers = servers(pid).length;
+  await workbench.shot("untrusted");
+  await workbench.command("tlsight: Check Workspace");
+  seen.command = await workbench.notification("not trusted");
+  await workbench.command("Workspaces: Manage Workspace Trust");
+  await page.locator(".workspace-trust-editor").getByRole("button", { name: "Trust" }).first().click();
+  await page.locator(".tab", { hasText: "dtls_server.cpp" }).click();
+  seen.trusted = await workbench.status("findings");
+  return seen;
+}
+
+/** A path that leads nowhere is told, with what to do; once it is cleared, all is well. */
+async function astray(workbench) {
+  const seen = {};
+  await workbench.file("dtls_server.cpp");
+  seen.message = await workbench.notification("tlsight.path");
+  seen.status = await workbench.status("not running");
+  await workbench.shot("astray");
+  await workbench.set({ "tlsight.path": "" });
+  seen.cleared = await workbench.status("findings");
+  await workbench.command("tlsight: Show Logs");
+  seen.log = await workbench.output("of this extension, run by");
+  await workbench.shot("logs");
+  return seen;
+}

@@ -1,0 +1,13 @@
+/* One function is half typed, so that what it does cannot be judged. */
+
+#include <openssl/ssl.h>
+
+int weak(SSL_CTX *ctx) {
+    return SSL_CTX_set_min_proto_version(ctx, TLS1_VERSION) == 1;
+}
+
+int half_typed(SSL_CTX *ctx) {
+    if (ctx == ) {
+        return SSL_CTX_set_cipher_list(ctx, ];
+    }
+    return 0;
