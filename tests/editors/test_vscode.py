@@ -39,25 +39,39 @@ QUIET = {
 
 Play = Callable[..., Any]
 
-pytestmark = [pytest.mark.editor, pytest.mark.xdist_group("vscode")]
+pytestmark = pytest.mark.editor
 
 
 @pytest.fixture(scope="module")
-def tools() -> Tools:
-    return vscode_tools.fetched()
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder for all processes of this run of the tests."""
+    own = tmp_path_factory.getbasetemp()
+    folder = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "vscode"
+    folder.mkdir(exist_ok=True)
+    return folder
 
 
 @pytest.fixture(scope="module")
-def extensions(tools: Tools, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder of extensions with ours in it, installed from its VSIX."""
-    folder = tmp_path_factory.mktemp("vscode")
-    python = f"{sys.version_info.major}.{sys.version_info.minor}"
-    vsix = vscode_tools.packaged(tools, python, folder / "vsix")
-    profile = _profile(folder / "profile", {})
-    options = ("--user-data-dir", str(profile), "--extensions-dir", str(folder / "extensions"))
-    config = ("--config", str(profile / "config.yaml"))
-    vscode_tools.run(*tools.code, *options, *config, "--install-extension", str(vsix), cwd=folder)
-    return folder / "extensions"
+def tools(shared: Path) -> Tools:
+    with vscode_tools.locked(shared):
+        return vscode_tools.fetched()
+
+
+@pytest.fixture(scope="module")
+def extensions(tools: Tools, shared: Path) -> Path:
+    """A folder of extensions with ours in it, installed from its VSIX; made once in a run."""
+    folder = shared / "extensions"
+    with vscode_tools.locked(shared):
+        if not (shared / "ready").exists():
+            python = f"{sys.version_info.major}.{sys.version_info.minor}"
+            vsix = vscode_tools.packaged(tools, python, shared / "vsix")
+            profile = _profile(shared / "profile", {})
+            options = ("--user-data-dir", str(profile), "--extensions-dir", str(folder))
+            config = ("--config", str(profile / "config.yaml"))
+            install = ("--install-extension", str(vsix))
+            vscode_tools.run(*tools.code, *options, *config, *install, cwd=shared)
+            (shared / "ready").touch()
+    return folder
 
 
 @pytest.fixture

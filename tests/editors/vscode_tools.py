@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -51,6 +53,14 @@ class Tools(NamedTuple):
         """What npm needs to build with it."""
         path = f"{self.node}{os.pathsep}{os.environ['PATH']}"
         return {**os.environ, "PATH": path, "npm_config_nodedir": str(self.node.parent)}
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Effect: keeps other processes out, until they may use what was made meanwhile."""
+    with (folder / "lock").open("w") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
 
 
 def fetched() -> Tools:
