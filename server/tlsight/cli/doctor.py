@@ -17,10 +17,11 @@ from tlsight.clang import find_command
 from tlsight.clang.builtin import builtin_folder, own_builtins
 from tlsight.clang.lib import LibclangMissing, load
 from tlsight.cli import files, output
-from tlsight.cli.project import Project, cache_folder, load_project
+from tlsight.cli.project import Project, load_project
 from tlsight.cli.status import Status, UsageError
 from tlsight.config import PROJECT_FILE
 from tlsight.rule import Library
+from tlsight.worker.protocol import cache_folder
 
 _MOST_FILES = 500
 """Files whose compile command is looked up, at most."""

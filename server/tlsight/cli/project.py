@@ -8,13 +8,11 @@ from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
 
-from platformdirs import user_cache_path
-
 from tlsight.cli.status import UsageError
 from tlsight.config import PROJECT_FILE, Config, project, unknown_rules
 from tlsight.rule import Problem, Rulebook
 from tlsight.rulebook import load
-from tlsight.worker.protocol import Settings
+from tlsight.worker.protocol import Settings, cache_folder
 
 _ROOT_MARKS = (".git", ".hg", ".svn")
 _DATABASE = "compile_commands.json"
@@ -33,11 +31,6 @@ class Project:
     def settings(self) -> Settings:
         """What the worker processes have to know."""
         return Settings(self.config, self.root, cache_folder())
-
-
-def cache_folder() -> Path:
-    """The folder for what may be thrown away at any time."""
-    return user_cache_path("tlsight", appauthor=False)
 
 
 def load_project(

@@ -9,7 +9,7 @@ from tlsight.engine.index import integer
 from tlsight.engine.match import Match
 from tlsight.engine.roles import Stage
 from tlsight.engine.unit import path, strip
-from tlsight.engine.values import BYTE_ARRAY, Value, name_value, possible
+from tlsight.engine.values import Value, bytes_bound, name_value, possible
 from tlsight.ir import Expr, Index, Unary, Variable
 from tlsight.text import Edit, Span
 
@@ -31,10 +31,10 @@ def capacity(stage: Stage, match: Match, slot: str) -> tuple[int, Variable] | No
     variable = _variable(stage, match, expr, name)
     if variable is None:
         return None
-    bound = BYTE_ARRAY.match(stage.unit.resolved_type(variable.type).replace("static ", ""))
+    bound = bytes_bound(stage.unit, variable.type)
     if bound is None:
         return None
-    size = _bound(stage, bound[1])
+    size = _bound(stage, bound)
     return None if size is None else (size, variable)
 
 

@@ -95,9 +95,7 @@ def _is_too_old(stage: Stage, match: Match) -> bool:
         return False
     tags = tags_at(stage.unit, match)
     return any(
-        is_before(tags, releases, release)
-        for release in (match.binding.since, releases.oldest)
-        if release
+        is_before(tags, releases, release) for release in (match.binding.since, releases.oldest)
     )
 
 

@@ -98,11 +98,9 @@ def _found_ways(unit: Unit, function: int, node: int) -> Iterator[_Way]:
     nodes = unit.module.functions[function].nodes
     before = predecessors(unit, function)
     budget = BUDGET
-    for at, step in enumerate(nodes):
-        compared = _compared(unit, function, step)
-        if compared is None or at == node:
+    for at, (equal, subject) in _comparisons(unit, function).items():
+        if at == node:
             continue
-        equal, subject = compared
         leading = {node}
         queue = [node]
         while queue:
@@ -113,9 +111,25 @@ def _found_ways(unit: Unit, function: int, node: int) -> Iterator[_Way]:
         budget -= len(leading)
         if budget < 0:
             return
-        edges = frozenset(edge for edge in step.next if edge.target in leading)
-        if 0 not in leading and edges and len(edges) < len(step.next):
+        following = nodes[at].next
+        edges = frozenset(edge for edge in following if edge.target in leading)
+        if 0 not in leading and edges and len(edges) < len(following):
             yield _Way(at, edges, edges <= equal, subject)
+
+
+def _comparisons(unit: Unit, function: int) -> dict[int, tuple[frozenset[Edge], str]]:
+    """The nodes of a function that compare something with a constant, in order: see `_compared`."""
+    key = ("comparisons", function)
+    known = unit.cache.get(key)
+    if known is None:
+        known = {
+            at: compared
+            for at, node in enumerate(unit.module.functions[function].nodes)
+            if (compared := _compared(unit, function, node)) is not None
+        }
+        unit.cache[key] = known
+    assert isinstance(known, dict)
+    return known
 
 
 def _compared(unit: Unit, function: int, step: Node) -> tuple[frozenset[Edge], str] | None:

@@ -43,7 +43,7 @@ CONVERSION = "conversion"
 CONTENT = "content"
 _DEPTH = 7
 _ALTERNATIVES = 24
-BYTE_ARRAY = re.compile(
+_BYTE_ARRAY = re.compile(
     r"^(?:const )?(?:(?:unsigned|signed) char|char|u?int8_t|std::byte|uchar|quint8)"
     r"\s*\[([^\]]*)\]$"
 )
@@ -90,6 +90,12 @@ class Value:
         if self.number is not None:
             return str(self.number)
         return "null" if self.kind == "null" else self.kind
+
+
+def bytes_bound(unit: Unit, type_name: str) -> str | None:
+    """The bound of an array of bytes, as its type spells it; None for any other type."""
+    match = _BYTE_ARRAY.match(unit.resolved_type(type_name).replace("static ", ""))
+    return None if match is None else match[1]
 
 
 def decided(index: Index, unit: Unit, function: int, node: int) -> bool:
@@ -175,10 +181,8 @@ class _Reader:
     def _size(self, function: int, expr: SizeOf, depth: int) -> list[Value]:
         """The size of an array of bytes."""
         kind = expr.type or (self.unit.type_of(function, expr.operand) if expr.operand else None)
-        array = (
-            BYTE_ARRAY.match(self.unit.resolved_type(kind).replace("static ", "")) if kind else None
-        )
-        bound = self.by_text(function, array[1], expr.span, depth + 1) if array else []
+        text = bytes_bound(self.unit, kind) if kind else None
+        bound = [] if text is None else self.by_text(function, text, expr.span, depth + 1)
         if len(bound) != 1 or bound[0].number is None:
             return [_unknown(expr, function)]
         return [Value(expr.span, function, "constant", number=bound[0].number, expr=expr)]

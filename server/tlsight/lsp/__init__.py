@@ -8,9 +8,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-import platformdirs
-
 from tlsight.worker.client import COMMAND, launch
+from tlsight.worker.protocol import cache_folder
 
 
 def serve(
@@ -26,7 +25,7 @@ def serve(
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr)
     logging.getLogger("pygls").setLevel(logging.CRITICAL)  # its errors hold what the client sent
     try:
-        return asyncio.run(_serve(tcp, ws, cache or _cache(), command))
+        return asyncio.run(_serve(tcp, ws, cache or cache_folder(), command))
     except OSError as error:
         host, port = tcp or ws or ("standard input and output", "")
         message = f"tlsight: cannot serve on {host}:{port}: {error.strerror}"
@@ -52,7 +51,3 @@ async def _serve(
     else:
         await listen.stdio(server)
     return server.leave(1)
-
-
-def _cache() -> Path:
-    return Path(platformdirs.user_cache_dir("tlsight", appauthor=False))

@@ -147,11 +147,7 @@ class Table:
 
     def numbers(self, key: str) -> tuple[int, ...]:
         """A list of whole numbers."""
-
-        def fits(value: object) -> bool:
-            return isinstance(value, list) and all(map(_is_number, value))
-
-        return tuple(self._value(key, (), fits, "a list of whole numbers"))
+        return tuple(self._value(key, (), _are_numbers, "a list of whole numbers"))
 
     def pairs(self, key: str) -> tuple[tuple[str, str], ...]:
         """A list of lists of two strings."""
@@ -174,11 +170,7 @@ class Table:
 
     def numbers_by_name(self, key: str) -> Mapping[str, tuple[int, ...]]:
         """A table from names to lists of whole numbers."""
-
-        def fits(value: object) -> bool:
-            return isinstance(value, list) and all(map(_is_number, value))
-
-        items: Mapping[str, Sequence[int]] = self._items(key, fits, "a list of whole numbers")
+        items = self._items(key, _are_numbers, "a list of whole numbers")
         return {name: tuple(value) for name, value in items.items()}
 
     def texts_by_name(self, key: str, single: bool = False) -> Mapping[str, tuple[str, ...]]:
@@ -329,6 +321,10 @@ def _is_number(value: object) -> bool:
 
 def _are_texts(value: Any) -> bool:
     return isinstance(value, list) and all(isinstance(item, str) for item in value)
+
+
+def _are_numbers(value: Any) -> bool:
+    return isinstance(value, list) and all(map(_is_number, value))
 
 
 def _merge(values: dict[str, Any], more: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:

@@ -37,6 +37,7 @@ from tlsight.worker.protocol import (
     Prove,
     Request,
     Settings,
+    cache_folder,
     packed,
     unpacked,
 )
@@ -150,11 +151,9 @@ def _build(settings: Settings) -> tuple[Analyst, Described]:
 
 def _prepare() -> None:
     """Effect: reads our own pages, which most projects are judged by, ahead of the settings."""
-    from platformdirs import user_cache_path
-
     from tlsight.pages import page_declarations
 
-    page_declarations(_rulebook(Config().policy, ()), user_cache_path("tlsight", appauthor=False))
+    page_declarations(_rulebook(Config().policy, ()), cache_folder())
 
 
 def _rulebook(policy: str, folders: tuple[Path, ...]) -> Rulebook:

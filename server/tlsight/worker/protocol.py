@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, Union
 
+from platformdirs import user_cache_path
+
 from tlsight.config import Config
 from tlsight.finding import Finding, Fix, Proof, Report
 from tlsight.rule import Problem
@@ -29,6 +31,11 @@ class Settings:
     config: Config
     root: Path | None
     cache: Path
+
+
+def cache_folder() -> Path:
+    """The user's folder for what may be thrown away at any time."""
+    return user_cache_path("tlsight", appauthor=False)
 
 
 @dataclass(frozen=True)
