@@ -560,13 +560,14 @@ async def test_a_workspace_is_checked_with_progress(start: Start, tmp_path: Path
     editor.open((tmp_path / "c.c").as_uri(), "BAD\n", "c")
     asked = {"workDoneToken": "check"}
     summary = await editor.protocol.send_request_async("tlsight/check", asked)
-    reports = [(await editor.event("report")).value for _ in range(3)]
+    _, *reports, end = [(await editor.event("report")).value for _ in range(5)]
     shown = {Path(urlparse(item.uri).path).name: len(item.diagnostics) for item in drained(editor)}
     assert {"a.c": 1, "b.c": 1} == shown
     assert (3, 2) == (summary.files, summary.findings.warning)
     (place,) = summary.unanalysed
     assert ((tmp_path / "b.c").as_uri(), "UNREAD cannot be read") == (place.uri, place.reason)
     assert (100, "3 of 3: inner/d.c") == (reports[-1]["percentage"], reports[-1]["message"])
+    assert "end" == end["kind"]
 
     editor.open((tmp_path / "b.c").as_uri(), "BAD\n", "c")
     (tmp_path / "a.c").write_text("OKAY")
@@ -575,6 +576,36 @@ async def test_a_workspace_is_checked_with_progress(start: Start, tmp_path: Path
         Path(urlparse(item.uri).path).name: len(item.diagnostics) for item in drained(editor)
     }
     assert {"a.c": 0, "b.c": 0} == cleared
+
+
+@pytest.mark.parametrize("pull", [False, True])
+async def test_what_a_check_has_shown_is_shown_again_when_the_document_closes(
+    start: Start, tmp_path: Path, pull: bool
+) -> None:
+    """As the file stands on disk: what was typed and not saved does not count."""
+    file, other = tmp_path / "a.c", tmp_path / "b.c"
+    file.write_text("BAD")
+    other.write_text("BAD BAD")
+    editor = await start(root=tmp_path, able=capabilities(pull=pull))
+    editor.open(other.as_uri(), "BAD BAD", "c")
+    await (editor.pull() if pull else editor.current())
+    await editor.protocol.send_request_async("tlsight/check", {})
+
+    async def closed() -> int:
+        editor.close()
+        await editor.protocol.send_request_async("tlsight/pages", {})  # so all has come
+        return len([item for item in drained(editor) if item.uri == editor.uri][-1].diagnostics)
+
+    assert 2 == await closed()
+    editor.open(file.as_uri(), "BAD", "c")
+    editor.replace(Span(0, 0), "BAD ")
+    await (editor.pull() if pull else editor.current())
+    assert 1 == await closed()
+    editor.open(file.as_uri(), "BAD", "c")
+    editor.replace(Span(0, 0), "BAD BAD ")
+    file.write_bytes(editor.data)
+    await (editor.pull() if pull else editor.current())
+    assert 3 == await closed()
 
 
 async def test_a_check_of_the_workspace_can_be_cancelled(start: Start, tmp_path: Path) -> None:

@@ -311,9 +311,9 @@ class Service:
         open_ = self._open.get(uri)
         return open_.document if open_ else None
 
-    def paths(self) -> tuple[Path, ...]:
-        """The files that are open."""
-        return tuple(open_.path for open_ in self._open.values())
+    def files(self) -> Mapping[Path, str]:
+        """The files that are open, with the URIs of their documents."""
+        return {open_.path: uri for uri, open_ in self._open.items()}
 
     def root(self, uri: str) -> Path | None:
         """The folder by whose settings a document is analysed."""

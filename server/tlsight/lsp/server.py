@@ -44,6 +44,10 @@ STATUS = "tlsight/status"
 CHECK = "tlsight/check"
 PAGES = "tlsight/pages"
 
+_CHECKING = types.WorkDoneProgressBegin(
+    title="tlsight", message="checking the workspace", cancellable=True, percentage=0
+)
+
 
 class Protocol(LanguageServerProtocol):
     """The protocol with our own document synchronisation, and an exit that is one."""
@@ -95,7 +99,7 @@ class Server(LanguageServer):
         self._told: set[str] = set()
         self._delivered: dict[str, tuple[Document | None, str]] = {}
         self._standing: dict[str, dict[str, Any]] = {}
-        self._checked: dict[Path, str] = {}
+        self._checked: dict[Path, workspace.Shown] = {}
         self._is_described = asyncio.Event()
         self._refreshing = self._refresh_again = False
         self._watching: list[types.FileSystemWatcher] | None = None
@@ -184,8 +188,8 @@ class Server(LanguageServer):
             self._project_files[item.uri] = (path, document)
             self._show_project_file(item.uri)
         elif convert.is_ours(path, item.language_id):
-            if uri := self._checked.pop(path, None):
-                self._push(uri, [], None)
+            if shown := self._checked.get(path):
+                self._push(shown.uri, [], None)
             self.service.open(document, path)
             if self.client.progress and not self.client.status:
                 self.spawn(self._report_progress(item.uri, path.name))
@@ -213,7 +217,10 @@ class Server(LanguageServer):
         """Effect: forgets a document."""
         if self._project_files.pop(uri, None):
             self.clear(uri)
+        standing, root = self.service.standing(uri), self.service.root(uri)
         self.service.close(uri)
+        if standing and standing.answer and (path := _folder(uri)):
+            self._show_again(path, self._shown(standing.answer, root))
 
     def leave(self, status: int) -> NoReturn:
         """Effect: ends this process and its workers now."""
@@ -270,16 +277,11 @@ class Server(LanguageServer):
 
     def pages(self, uri: str) -> Mapping[str, Page]:
         """The rule pages by which a document is judged."""
-        known = self._known.get(self.service.root(uri))
-        return known.pages if known else {}
+        return self._pages(self.service.root(uri))
 
     def diagnostics(self, answer: Answer) -> list[types.Diagnostic]:
         """An answer as this client can show it."""
-        pages = self.pages(answer.document.uri)
-        return [
-            convert.diagnostic(answer.document, finding, pages.get(finding.rule), self.client)
-            for finding in answer.report.findings
-        ]
+        return self._diagnostics(answer, self.service.root(answer.document.uri))
 
     async def pulled(self, uri: str, previous: str | None) -> list[types.Diagnostic] | None:
         """What a client that asks is told; remembered, so that it is only told of changes.
@@ -303,13 +305,20 @@ class Server(LanguageServer):
         """
         found: list[Finding] = []
         unread: list[dict[str, Any]] = []
-        before, files = self._checked, 0
-        self._checked = {}
-        run = workspace.checked(self._layers.settings, self.service.paths(), self._command)
+        files = 0
+        opened = self.service.files()
+        before = self._checked.keys() - opened.keys()
+        for path, uri in opened.items():
+            if (standing := self.service.standing(uri)) and standing.answer:
+                self._checked[path] = self._shown(standing.answer, self.service.root(uri))
+        if token is not None:
+            self.work_done_progress.begin(token, _CHECKING)
+        run = workspace.checked(self._layers.settings, opened.keys(), self._command)
         try:
             async with contextlib.aclosing(run):
                 async for item in run:
                     files += 1
+                    before.discard(item.path)
                     self._show_checked(item)
                     document, report = item.answer.document, item.answer.report
                     found += report.findings
@@ -322,9 +331,11 @@ class Server(LanguageServer):
                     ]
                     if token is not None:
                         self.work_done_progress.report(token, _progress(item))
+            for path in before:
+                self._push(self._checked.pop(path).uri, [], None)
         finally:
-            for path in before.keys() - self._checked.keys():
-                self._push(before[path], [], None)
+            if token is not None:
+                self.work_done_progress.end(token, types.WorkDoneProgressEnd())
         return {"files": files, "findings": convert.counts(found), "unanalysed": unread}
 
     async def all_pages(self) -> list[dict[str, str]]:
@@ -375,22 +386,47 @@ class Server(LanguageServer):
         spare, self._spare = self._spare, None
         return Worker(setting, self._command, Limits(), on_described, spare)
 
+    def _pages(self, root: Path | None) -> Mapping[str, Page]:
+        known = self._known.get(root)
+        return known.pages if known else {}
+
+    def _diagnostics(self, answer: Answer, root: Path | None) -> list[types.Diagnostic]:
+        pages = self._pages(root)
+        return [
+            convert.diagnostic(answer.document, finding, pages.get(finding.rule), self.client)
+            for finding in answer.report.findings
+        ]
+
+    def _shown(self, answer: Answer, root: Path | None) -> workspace.Shown:
+        return workspace.Shown.of(answer.document, self._diagnostics(answer, root))
+
     def _push(self, uri: str, items: list[types.Diagnostic], version: int | None) -> None:
         self.text_document_publish_diagnostics(
             types.PublishDiagnosticsParams(uri=uri, diagnostics=items, version=version)
         )
 
     def _show_checked(self, item: workspace.Checked) -> None:
-        document, findings = item.answer.document, item.answer.report.findings
-        if findings and item.path not in self.service.paths():
-            known = self._known.get(item.root)
-            pages = known.pages if known else {}
-            items = [
-                convert.diagnostic(document, finding, pages.get(finding.rule), self.client)
-                for finding in findings
-            ]
-            self._checked[item.path] = document.uri
-            self._push(document.uri, items, None)
+        """Effect: shows what a check has found in a file, unless that has been opened meanwhile."""
+        if item.path in self.service.files():
+            return
+        before = self._checked.get(item.path)
+        shown = self._checked[item.path] = self._shown(item.answer, item.root)
+        if shown.items or (before and before.items):
+            self._push(shown.uri, shown.items, None)
+
+    def _show_again(self, path: Path, last: workspace.Shown) -> None:
+        """Effect: after a document was closed, shows what is found in the file, if that is known.
+
+        Only of files that a check of the workspace has shown; what was not saved does not count.
+        """
+        before = self._checked.pop(path, None)
+        if before is None:
+            return
+        for shown in (last, before):
+            if shown.holds(path):
+                self._checked[path] = shown
+                self._push(shown.uri, shown.items, None)
+                return
 
     def _refresh(self) -> None:
         if self._refreshing:

@@ -6,11 +6,14 @@ Documents that are open have answers of their own, and are left alone here.
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import os
 from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from pathlib import Path
+
+from lsprotocol import types
 
 from tlsight.cli import files, pool
 from tlsight.cli.status import UsageError
@@ -30,6 +33,27 @@ class Checked:
     answer: Answer
     done: int
     total: int
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What is shown of a file that is not open: true for as long as the file holds this text."""
+
+    uri: str
+    items: list[types.Diagnostic]
+    _digest: bytes
+
+    @classmethod
+    def of(cls, document: Document, items: list[types.Diagnostic]) -> Shown:
+        """What is shown of a text."""
+        return cls(document.uri, items, hashlib.sha256(document.data).digest())
+
+    def holds(self, path: Path) -> bool:
+        """Effect: reads the file, and says whether it still holds the text."""
+        try:
+            return hashlib.sha256(path.read_bytes()).digest() == self._digest
+        except OSError:
+            return False
 
 
 async def checked(
