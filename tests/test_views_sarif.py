@@ -159,6 +159,20 @@ def test_fingerprints_differ_for_equal_lines_and_other_rules() -> None:
     assert 3 == len({item["partialFingerprints"]["lineText/v1"] for item in results})
 
 
+def test_a_run_that_shows_less_calls_it_by_the_same_names() -> None:
+    data = b"f(1);\nf(1);\nf(1);\n"
+    first, second, third = (_finding(start, start + 4) for start in (0, 6, 12))
+    silenced = (Suppression(first, ""),)
+    whole = Answer("a.c", "a.c", data, Report((second, third), suppressions=silenced))
+    less = whole.narrowed(Report((third,)))
+    names = [
+        [item["partialFingerprints"]["lineText/v1"] for item in _run(_log(answer))["results"]]
+        for answer in (whole, less)
+    ]
+
+    assert names[0][-1:] == names[1]
+
+
 def test_the_same_answers_give_the_same_log() -> None:
     assert _log(_full_answer()) == _log(_full_answer())
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from tlsight.finding import Finding, Report, Severity
@@ -19,12 +19,14 @@ class Answer:
     """One file: its path as it is to be shown, its URI reference, its text, and its report.
 
     `uri` is relative to the base of the run where the file lies in it, else absolute.
+    `left_out` are findings that nobody asked to see; they count in the names of the others.
     """
 
     path: str
     uri: str
     data: bytes = field(repr=False)
     report: Report
+    left_out: tuple[Finding, ...] = field(default=(), repr=False)
 
     @property
     def findings(self) -> tuple[Finding, ...]:
@@ -39,7 +41,13 @@ class Answer:
     def filtered(self, threshold: Severity) -> Answer:
         """The same answer without the findings that are less severe than `threshold`."""
         kept = tuple(item for item in self.report.findings if item.severity.rank <= threshold.rank)
-        return replace(self, report=replace(self.report, findings=kept))
+        return self.narrowed(replace(self.report, findings=kept))
+
+    def narrowed(self, report: Report) -> Answer:
+        """The same answer with a part of its report, which leaves out the other findings."""
+        kept = {item.key for item in _reported(report)}
+        gone = tuple(item for item in _reported(self.report) if item.key not in kept)
+        return replace(self, report=report, left_out=self.left_out + gone)
 
 
 @dataclass(frozen=True)
@@ -103,15 +111,26 @@ def clamped(data: bytes, span: Span) -> Span:
     return Span(start, max(start, min(span.end, len(data))))
 
 
-def fingerprint(lines: Lines, finding: Finding, seen: Counter[tuple[str, bytes]]) -> str:
-    """A name for a finding of a file that stays while code moves about it.
+def fingerprints(answer: Answer, lines: Lines) -> Mapping[tuple[str, Span, str], str]:
+    """A name for each finding of a file, by its key, that stays while code moves about it.
 
     It is made of the rule, the text of the line without white space, and how many such findings
-    the file had before. Effect: counts this one in `seen`.
+    the file has up to this one: those too that are suppressed or left out, so that a run that shows
+    less calls what it shows by the same names.
     """
-    start = clamped(lines.data, finding.span).start
-    text = b"".join(lines.line(lines.position(start).line).split())
-    key = (finding.rule, text)
-    seen[key] += 1
-    digest = hashlib.sha256(b"\0".join((finding.rule.encode(), text))).hexdigest()[:32]
-    return f"{digest}:{seen[key]}"
+    seen: Counter[tuple[str, bytes]] = Counter()
+    names: dict[tuple[str, Span, str], str] = {}
+    for finding in sorted(
+        (*_reported(answer.report), *answer.left_out), key=lambda item: item.span
+    ):
+        start = clamped(lines.data, finding.span).start
+        text = b"".join(lines.line(lines.position(start).line).split())
+        key = (finding.rule, text)
+        seen[key] += 1
+        digest = hashlib.sha256(b"\0".join((finding.rule.encode(), text))).hexdigest()[:32]
+        names[finding.key] = f"{digest}:{seen[key]}"
+    return names
+
+
+def _reported(report: Report) -> tuple[Finding, ...]:
+    return (*report.findings, *(item.finding for item in report.suppressions))

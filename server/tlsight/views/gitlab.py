@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 from tlsight.finding import Severity
 from tlsight.text import Lines
-from tlsight.views.answer import Answer, clamped, fingerprint, place
+from tlsight.views.answer import Answer, clamped, fingerprints, place
 
 _SEVERITIES = {
     Severity.ERROR: "critical",
@@ -31,10 +30,10 @@ def render(answers: Sequence[Answer]) -> str:
 
 def _issues(answer: Answer) -> Iterator[dict[str, Any]]:
     lines = Lines.of(answer.data)
-    seen: Counter[tuple[str, bytes]] = Counter()
+    names = fingerprints(answer, lines)
     for finding in answer.findings:
         span = clamped(lines.data, finding.span)
-        name = f"{answer.uri}:{fingerprint(lines, finding, seen)}"
+        name = f"{answer.uri}:{names[finding.key]}"
         yield {
             "description": finding.message,
             "check_name": finding.rule,

@@ -1,13 +1,12 @@
 """Findings as SARIF 2.1.0, for tools that collect, compare and show the results of many analysers.
 
 Columns are UTF-16 code units, and lines end where LSP ends them; the log says both.
-The fingerprint of a result stays while code moves about the finding (see `answer.fingerprint`).
+The fingerprint of a result stays while code moves about the finding (see `answer.fingerprints`).
 """
 
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,7 +14,7 @@ from typing import Any
 from tlsight.finding import Finding, Fix, Severity, Suppression
 from tlsight.rule import Property, Rulebook
 from tlsight.text import Encoding, Lines, Span
-from tlsight.views.answer import Answer, clamped, fingerprint
+from tlsight.views.answer import Answer, clamped, fingerprints
 from tlsight.views.page import documentation
 
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
@@ -157,7 +156,7 @@ def _notifications(answer: Answer) -> Iterator[dict[str, Any]]:
 def _results(answer: Answer, index: int, numbers: Mapping[str, int]) -> Iterator[dict[str, Any]]:
     """The results of one file, the suppressed ones last."""
     lines = Lines.of(answer.data)
-    seen: Counter[tuple[str, bytes]] = Counter()
+    names = fingerprints(answer, lines)
     reported: list[tuple[Finding, Suppression | None]] = [
         *((finding, None) for finding in answer.findings),
         *((item.finding, item) for item in answer.report.suppressions),
@@ -166,7 +165,7 @@ def _results(answer: Answer, index: int, numbers: Mapping[str, int]) -> Iterator
         result = _result(answer, lines, index, finding)
         if finding.rule in numbers:
             result["ruleIndex"] = numbers[finding.rule]
-        result["partialFingerprints"] = {FINGERPRINT: fingerprint(lines, finding, seen)}
+        result["partialFingerprints"] = {FINGERPRINT: names[finding.key]}
         if suppression is not None:
             result["suppressions"] = [
                 {
