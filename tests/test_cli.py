@@ -99,6 +99,22 @@ def test_nothing_found_but_something_not_analysed_is_status_3(
     assert "1 file checked: nothing found; not analysed: 1 place." == out.splitlines()[-1]
 
 
+def test_what_is_not_analysed_can_be_allowed_and_is_still_said(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "a.c").write_text("DIE\n")
+    _, refused, _ = _run(capsys, "check", "a.c")
+    status, allowed, _ = _run(capsys, "check", "--allow-unanalysed", "a.c")
+    _, log, _ = _run(capsys, "check", "--allow-unanalysed", "--format", "sarif", "a.c")
+
+    assert (0, refused) == (status, allowed)
+    assert 0 == json.loads(log)["runs"][0]["invocations"][0]["exitCode"]
+
+    (folder / "a.c").write_text("BAD DIE\n")
+
+    assert 1 == _run(capsys, "check", "--allow-unanalysed", "a.c")[0]
+
+
 def test_a_file_in_a_folder_that_is_not_text_is_not_analysed(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +12,7 @@ from pathlib import Path
 from rich.text import Text
 
 import tlsight
-from tlsight.cli import files, output, pool
+from tlsight.cli import changes, files, output, pool
 from tlsight.cli.project import Project, load_project
 from tlsight.cli.status import Status, UsageError, status_of
 from tlsight.finding import Report, Severity, Unanalysed
@@ -32,6 +32,9 @@ class Options:
     output: Path | None
     threshold: Severity
     jobs: int
+    since: str | None = None
+    """The revision since which a line must have changed to be spoken of."""
+    allow_unanalysed: bool = False
 
 
 def check(options: Options, command: Sequence[str] = COMMAND) -> Status:
@@ -40,9 +43,13 @@ def check(options: Options, command: Sequence[str] = COMMAND) -> Status:
         files.check_writable(options.output)
     project = load_project(options.paths, policy=options.policy, build=options.build)
     targets = read_targets(options.paths, project)
-    answers = asyncio.run(_answers(targets, project, options, command))
+    changed = None
+    if options.since is not None:
+        changed = changes.since(options.since, options.paths)
+        targets = tuple(target for target in targets if target.path in changed)
+    answers = asyncio.run(_answers(targets, changed, project, options, command))
     summary = summarised(answers)
-    status = status_of(summary)
+    status = status_of(summary, allow_unanalysed=options.allow_unanalysed)
     if options.format == "text":
         _write_text(answers, options)
     elif options.format == "json":
@@ -54,7 +61,7 @@ def check(options: Options, command: Sequence[str] = COMMAND) -> Status:
         run = sarif.Run(tlsight.__version__, _root_uri(project), int(status), _help_uri)
         _write(sarif.render(answers, project.rulebook, run).encode(), options)
     if options.output:
-        output.console(sys.stderr).print(text.closing(summary))
+        output.console(sys.stderr).print(text.closing(summary, options.since))
     return status
 
 
@@ -72,7 +79,11 @@ def read_targets(paths: Sequence[Path], project: Project) -> tuple[files.Target,
 
 
 async def _answers(
-    targets: Sequence[files.Target], project: Project, options: Options, command: Sequence[str]
+    targets: Sequence[files.Target],
+    changed: Mapping[Path, Sequence[changes.Lines]] | None,
+    project: Project,
+    options: Options,
+    command: Sequence[str],
 ) -> list[Answer]:
     """Effect: analyses all files; as text on a terminal or a pipe, shows each as it comes."""
     shown = output.console(sys.stdout) if _is_streamed(options) else None
@@ -81,6 +92,8 @@ async def _answers(
     with output.progress(len(targets)) as tick:
         async with aclosing(run):
             async for answer in run:
+                if changed is not None:
+                    answer = changes.narrowed(answer, changed[targets[len(answers)].path])
                 answers.append(answer.filtered(options.threshold))
                 tick(len(answers))
                 if shown:
@@ -107,18 +120,18 @@ def _is_streamed(options: Options) -> bool:
 def _write_text(answers: Sequence[Answer], options: Options) -> None:
     if options.output:
         found = [block for answer in answers for block in text.findings(answer)]
-        files.write_whole(options.output, output.plain([*found, *_trailer(answers)]))
+        files.write_whole(options.output, output.plain([*found, *_trailer(answers, options)]))
         return
     shown = output.console(sys.stdout)
-    for block in _trailer(answers):
+    for block in _trailer(answers, options):
         shown.print(block)
 
 
-def _trailer(answers: Sequence[Answer]) -> Iterator[Text]:
+def _trailer(answers: Sequence[Answer], options: Options) -> Iterator[Text]:
     yield from text.unanalysed(answers)
     if headers := text.missing_headers(answers):
         yield headers
-    yield text.closing(summarised(answers))
+    yield text.closing(summarised(answers), options.since)
 
 
 def _write(document: bytes, options: Options) -> None:

@@ -20,6 +20,7 @@ exit status:
   1  something was found
   2  the command, a path or the configuration is wrong
   3  nothing was found, but something could not be analysed
+     (0 with check --allow-unanalysed)
 """
 
 
@@ -65,6 +66,17 @@ def parser() -> argparse.ArgumentParser:
         choices=[level.value for level in Severity],
         default=Severity.INFORMATION.value,
         help="leave out what is less severe (default: information)",
+    )
+    check.add_argument(
+        "--changed-since",
+        metavar="REV",
+        help="only what touches lines that the working tree has, and git's merge base of REV and "
+        "HEAD has not; files that git neither tracks nor ignores are new",
+    )
+    check.add_argument(
+        "--allow-unanalysed",
+        action="store_true",
+        help="exit with 0 if nothing was found, even if something could not be analysed",
     )
 
     fix = commands.add_parser("fix", help="apply the fixes that are proven")
@@ -132,6 +144,8 @@ def _run(arguments: argparse.Namespace) -> int:
                 arguments.output,
                 Severity(arguments.severity_threshold),
                 arguments.jobs,
+                arguments.changed_since,
+                arguments.allow_unanalysed,
             )
         )
     if arguments.command == "fix":

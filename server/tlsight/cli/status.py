@@ -24,11 +24,11 @@ class UsageError(Exception):
     """What was asked for cannot be done. Each argument is a message that says what to do."""
 
 
-def status_of(summary: Summary) -> Status:
+def status_of(summary: Summary, *, allow_unanalysed: bool = False) -> Status:
     """The exit status of a run."""
     if summary.findings:
         return Status.FINDINGS
-    return Status.NOT_ANALYSED if summary.unanalysed else Status.CLEAN
+    return Status.NOT_ANALYSED if summary.unanalysed and not allow_unanalysed else Status.CLEAN
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

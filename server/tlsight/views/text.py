@@ -64,8 +64,11 @@ def missing_headers(answers: Iterable[Answer]) -> Text | None:
     )
 
 
-def closing(summary: Summary) -> Text:
-    """The last line of a run."""
+def closing(summary: Summary, since: str | None = None) -> Text:
+    """The last line of a run. `since` names the revision if only changed lines were asked for."""
+    if since is not None and not summary.files:
+        line = Text("0 files checked: ").append("nothing changed", style="bold green")
+        return line.append(f" since {visible(since)}.")
     parts = [
         _count(number, name)
         for number, name in (
@@ -75,7 +78,8 @@ def closing(summary: Summary) -> Text:
         )
         if number
     ]
-    line = Text(f"{_count(summary.files, 'file')} checked: ")
+    where = "" if since is None else f" where changed since {visible(since)}"
+    line = Text(f"{_count(summary.files, 'file')} checked{where}: ")
     line.append(", ".join(parts) or "nothing found", style="bold" if parts else "bold green")
     if summary.fixable:
         line.append(f"; {summary.fixable} with a fix")
