@@ -112,6 +112,15 @@ def test_settings_cross_the_process_boundary(values: dict[str, Any]) -> None:
     assert config == pickle.loads(pickle.dumps(config))
 
 
+def test_the_help_of_neovim_lists_the_options_as_they_are() -> None:
+    """Invariant 7 again, whatever the line breaks."""
+    page = (ROOT / "editors" / "nvim" / "doc" / "tlsight.txt").read_text()
+    words = " ".join(page.split())
+
+    for name, text in OPTIONS.items():
+        assert f" {name} {text} " in words
+
+
 def test_the_editors_page_lists_the_options_as_they_are() -> None:
     """Invariant 7: what is written about options is what the code says."""
     page = (ROOT / "editors" / "README.md").read_text()

@@ -1,12 +1,2 @@
--- For Neovim 0.11 and later: put editors/nvim on the runtimepath, then vim.lsp.enable('tlsight').
----@type vim.lsp.Config
-return {
-  cmd = { 'tlsight', 'serve' },
-  filetypes = { 'c', 'cpp' },
-  root_markers = {
-    'tlsight.toml',
-    'compile_commands.json',
-    'compile_flags.txt',
-    '.git',
-  },
-}
+-- Found by Neovim 0.11 and later for vim.lsp.enable('tlsight'); see :help tlsight.
+return require('tlsight.config')
