@@ -68,7 +68,14 @@ class Client:
 
     def answer_to(self, number: int) -> Received:
         """Effect: the response to a request."""
-        return self.wait(lambda message: message.get("id") == number and "method" not in message)
+        return self.wait(lambda message: _is_answer(message, number))
+
+    def has_answered(self, number: int) -> bool:
+        """Whether the response to a request has come, and was not taken yet."""
+        while not self._inbox.empty():
+            self._kept.append(self._inbox.get_nowait())
+            self._answer(self._kept[-1].message)
+        return any(_is_answer(received.message, number) for received in self._kept)
 
     def memory(self) -> int:
         """The resident memory of the server and all that it started, in bytes."""
@@ -111,3 +118,7 @@ class Client:
                 header = pipe.readline()
             body = pipe.read(length)
             self._inbox.put(Received(time.perf_counter(), json.loads(body)))
+
+
+def _is_answer(message: dict[str, Any], number: int) -> bool:
+    return message.get("id") == number and "method" not in message
