@@ -2,7 +2,8 @@
 
 Run it after `tests/corpus/fetch.py`: `python tests/bench/hover.py [--rounds 3]`.
 Both servers open Qt's DTLS file at once, as in one editor, and are asked for one hover after the
-other until they say what is wrong in the file (clangd answers none before). Exit status 1 if the median of ours is not below the bound.
+other until they say what is wrong in the file (clangd answers none before).
+Exit status 1 if the median of ours is not below the bound.
 """
 
 from __future__ import annotations
