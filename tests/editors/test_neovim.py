@@ -16,6 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import features
 import neovim_tools
 import pytest
 from vscode_tools import locked
@@ -50,13 +51,11 @@ pytestmark = pytest.mark.editor
 
 
 @pytest.fixture(scope="session", params=["0.11", "0.10"])
-def neovim(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> tuple[str, ...]:
+def neovim(request: pytest.FixtureRequest, shared: Path) -> tuple[str, ...]:
     """A command that starts a Neovim."""
     if request.param == "0.11":
         return neovim_tools.current()
-    with locked(tmp_path_factory.getbasetemp().parent):
+    with locked(shared):
         return neovim_tools.older()
 
 
@@ -74,7 +73,11 @@ def play(neovim: tuple[str, ...], folder: Path, tmp_path: Path) -> Play:
     """Plays a scenario, and gives what was seen."""
     command = tmp_path / "bin" / "tlsight"
     command.parent.mkdir()
-    command.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m tlsight.cli "$@"\n')
+    serve = f'"{sys.executable}" "{HERE / "wire.py"}" "{tmp_path / "wire"}"'
+    command.write_text(
+        f'#!/bin/sh\n[ "$1" = serve ] && exec {serve} "{sys.executable}" -m tlsight.cli "$@"\n'
+        f'exec "{sys.executable}" -m tlsight.cli "$@"\n'
+    )
     command.chmod(0o755)
     plugin = shutil.copytree(PLUGIN, tmp_path / "nvim")
 
@@ -202,3 +205,15 @@ def test_nothing_is_shown_twice_with_clangd_beside_it(play: Play, folder: Path) 
     ours = sorted(code for source, _, _, code, _ in seen["saved"] if source == "tlsight")
     assert ["weak-hash", "weak-protocol-version"] == ours
     assert "QCryptographicHash" in seen["hover"]
+
+
+def test_the_table_says_what_it_gets(
+    play: Play, folder: Path, tmp_path: Path, shared: Path, request: pytest.FixtureRequest
+) -> None:
+    """As it was said on the wire."""
+    (folder / "main.cpp").write_text(DEFECT + SAFE)
+    play("tour")
+
+    version = request.node.callspec.params["neovim"]
+    with locked(shared):
+        features.agree(f"Neovim {version}", tmp_path / "wire")

@@ -182,6 +182,31 @@ function scenarios.commands(seen)
   seen.help = vim.fn.getline('.')
 end
 
+---A little of everything, for what is said on the wire.
+function scenarios.tour(seen)
+  standing('done')
+  go('weak-hash')
+  seen.hover = hover()
+  apply('Sha256')
+  wait('the diagnostic to go', function()
+    return not find('weak-hash')
+  end)
+  standing('done')
+  vim.cmd('Tlsight fix')
+  wait('the fix', function()
+    return not find('result-misread')
+  end)
+  vim.cmd('silent write')
+  vim.cmd('Tlsight check')
+  wait('the check', function()
+    return vim.fn.getqflist({ title = 0 }).title == 'tlsight'
+  end)
+  vim.cmd('Tlsight explain weak-hash')
+  wait('the page', function()
+    return vim.api.nvim_buf_get_name(0) == 'tlsight://weak-hash'
+  end)
+end
+
 ---The health check, of a server that runs.
 function scenarios.health(seen)
   shown('weak-hash')
