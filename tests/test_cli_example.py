@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import jsonschema
 import pytest
+import yaml
 
 from tlsight.cli import main
+from tlsight.cli.main import parser
 from tlsight.rulebook import load
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
+HOOKS = yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text())
 
 
 @pytest.fixture(autouse=True)
@@ -99,6 +105,45 @@ def test_every_command_of_the_readme_is_there() -> None:
     ).stdout
 
     assert set(re.findall(r"^    (\w+) ", shown, re.MULTILINE)) == named
+
+
+def test_the_files_for_ci_are_yaml_and_their_commands_are_there() -> None:
+    """The hook, the workflow for GitHub and the job for GitLab, each with what it runs."""
+    blocks = re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)
+    hook, workflow, job = map(yaml.safe_load, blocks)
+    commands = [
+        shlex.split(text)[1:] for text in _strings([workflow, job]) if text.startswith("tlsight ")
+    ]
+    parsed = [parser().parse_args(command) for command in commands]
+    used = {item["id"] for repository in hook["repos"] for item in repository["hooks"]}
+
+    assert [("sarif", "origin/$GITHUB_BASE_REF"), ("gitlab", None)] == [
+        (options.format, options.changed_since) for options in parsed
+    ]
+    assert str(parsed[0].output) in _strings(workflow["jobs"]["tlsight"]["steps"][-1]["with"])
+    assert str(parsed[1].output) == job["tlsight"]["artifacts"]["reports"]["codequality"]
+    assert used <= {item["id"] for item in HOOKS}
+
+
+@pytest.mark.parametrize("hook", HOOKS, ids=lambda hook: str(hook["id"]))
+def test_the_command_of_each_hook_is_there(hook: dict[str, Any]) -> None:
+    program, *arguments = shlex.split(hook["entry"])
+    options = parser().parse_args([*arguments, "a.c", "b.h"])
+
+    assert "tlsight" == program
+    assert ("check", True) == (options.command, options.allow_unanalysed)
+
+
+def _strings(value: Any) -> Iterator[str]:
+    """Every text in what a YAML file holds."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for item in value.values():
+            yield from _strings(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _strings(item)
 
 
 @pytest.mark.parametrize("path", ["tests/examples", "tests/examples/server.c"])
