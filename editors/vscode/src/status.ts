@@ -9,7 +9,8 @@ import { counted, type Standing, some, total, type Unanalysed } from "./protocol
 
 /** A pause before "analysing" is shown, so that it does not flicker while one types. */
 const PAUSE_MS = 400;
-const MOST_PLACES = 8;
+const MOST_REASONS = 8;
+const MOST_PLACES = 4;
 const MOST_HEADERS = 12;
 
 /** How it is with the server itself. */
@@ -128,11 +129,16 @@ export function text(standing: Standing | undefined): string {
 
 /** Where a place that could not be judged is, and why it could not. */
 export function placed(place: Unanalysed): string {
-  const where = [
+  return [where(place), place.reason].filter(Boolean).join(": ");
+}
+
+function where(place: Unanalysed): string {
+  return [
     place.function ? `${place.function}()` : "",
     place.range ? `line ${place.range.start.line + 1}` : "",
-  ].filter(Boolean);
-  return where.length ? `${where.join(", ")}: ${place.reason}` : place.reason;
+  ]
+    .filter(Boolean)
+    .join(", ");
 }
 
 /** "a.h, b.h and 3 more". */
@@ -193,17 +199,26 @@ function findings(standing: Standing): string {
   return parts.join(" · ");
 }
 
+/** The places by their reasons, since one that holds for a whole file is told once. */
 function unanalysed(standing: Standing): string {
-  const places = standing.unanalysed
-    .slice(0, MOST_PLACES)
-    .map((place) => `- ${escaped(placed(place))}`);
-  const more = standing.unanalysed.length - places.length;
-  const rest = more > 0 ? [`- and ${more} more: [show all](command:tlsight.showStatus)`] : [];
+  const byReason = new Map<string, string[]>();
+  for (const place of standing.unanalysed) {
+    byReason.set(place.reason, [...(byReason.get(place.reason) ?? []), where(place)]);
+  }
+  const reasons = [...byReason].slice(0, MOST_REASONS);
+  const listed = reasons.map(([reason, places]) => {
+    const most = places.slice(0, MOST_PLACES).filter(Boolean);
+    const more = places.length > MOST_PLACES ? [`and ${places.length - MOST_PLACES} more`] : [];
+    return `- ${escaped([[...most, ...more].join("; "), reason].filter(Boolean).join(": "))}`;
+  });
+  const all =
+    byReason.size > MOST_REASONS ||
+    [...byReason.values()].some((places) => places.length > MOST_PLACES);
   return [
     `**Not analysed: ${some(standing.unanalysed.length, "place")}**`,
     "",
-    ...places,
-    ...rest,
+    ...listed,
+    ...(all ? ["", "[Show all](command:tlsight.showStatus)"] : []),
   ].join("\n");
 }
 
