@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import qt_sources
 import vscode_tools
 from vscode_tools import HERE, Tools
 
@@ -65,11 +66,7 @@ def extensions(tools: Tools, shared: Path) -> Path:
         if not (shared / "ready").exists():
             python = f"{sys.version_info.major}.{sys.version_info.minor}"
             vsix = vscode_tools.packaged(tools, python, shared / "vsix")
-            profile = _profile(shared / "profile", {})
-            options = ("--user-data-dir", str(profile), "--extensions-dir", str(folder))
-            config = ("--config", str(profile / "config.yaml"))
-            install = ("--install-extension", str(vsix))
-            vscode_tools.run(*tools.code, *options, *config, *install, cwd=shared)
+            _install(tools, shared / "profile", folder, vsix)
             (shared / "ready").touch()
     return folder
 
@@ -83,21 +80,29 @@ def project(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def play(tools: Tools, extensions: Path, project: Path, tmp_path: Path) -> Play:
-    """Plays a scenario and gives what was seen."""
+def play(tools: Tools, extensions: Path, tmp_path: Path) -> Play:
+    """Plays a scenario in a folder and gives what was seen."""
 
-    def played(scenario: str, trusted: bool = True, **settings: object) -> Any:
+    def played(
+        scenario: str,
+        folder: Path,
+        trusted: bool = True,
+        installed: Path = extensions,
+        **settings: object,
+    ) -> Any:
         profile = _profile(tmp_path / "profile", settings)
         shots = Path(os.environ.get("TLSIGHT_SHOTS", tmp_path / "shots"))
         driver = tmp_path / "driver"
-        shutil.copytree(HERE, driver, ignore=lambda *_: {"workspace"})
+        driver.mkdir()
+        for file in HERE.glob("*.mjs"):
+            shutil.copy(file, driver)
         (driver / "node_modules").symlink_to(tools.modules)
-        with _serving(tools, profile, extensions, trusted) as (url, pid):
+        with _serving(tools, profile, installed, trusted) as (url, pid):
             done = subprocess.run(
                 [
                     *(str(tools.node / "node"), str(driver / "drive.mjs"), scenario),
                     *("--url", url, "--pid", str(pid), "--browser", tools.browser),
-                    *("--folder", str(project), "--profile", str(profile), "--shots", str(shots)),
+                    *("--folder", str(folder), "--profile", str(profile), "--shots", str(shots)),
                 ],
                 capture_output=True,
                 text=True,
@@ -109,30 +114,43 @@ def play(tools: Tools, extensions: Path, project: Path, tmp_path: Path) -> Play:
     return played
 
 
-def test_a_defect_is_seen_read_mended_and_typed(play: Play, project: Path) -> None:
-    """As one types, then on save, and again after the server was killed."""
-    seen = play("mend")
-    rules = {step: _rules(seen[step]) for step in ("problems", "mended", "typed", "unsaved")}
+def test_a_defect_in_qt_is_seen_read_mended_and_typed(play: Play, tmp_path: Path) -> None:
+    """As one types, then on save, and again after the server was killed.
 
-    assert "tlsight: 4 findings · degraded" == seen["status"]
-    assert ["weak-protocol-version"] * 2 + ["cookie-weak-mac", "weak-hash"] == rules["problems"]
-    assert "An old version of TLS or DTLS is pinned" in seen["hover"]
-    assert "Open the page of weak-protocol-version" in seen["hover"]
-    assert ["weak-protocol-version", "cookie-weak-mac", "weak-hash"] == rules["mended"]
-    assert rules["problems"] == rules["typed"] == rules["unsaved"]
-    assert "allows nothing newer than DTLSv1.0" in seen["typed"][0]
-    assert "tlsight: 4 findings · degraded · as last saved" == seen["held"]
-    assert any("Suppress weak-cipher-suite here" in offer for offer in seen["offered"])
-    assert "tlsight: 6 findings · degraded" == seen["saved"]
-    assert seen["back"]
-    text = (project / "dtls_server.cpp").read_text()
-    assert "SSL_CTX_set_min_proto_version(context, DTLS1_2_VERSION);" in text
-    assert "configuration.setProtocol(QSsl::DtlsV1_2OrLater);" in text
+    The file is Qt's `qdtls_openssl.cpp`; its cookies are made with SHA-1 by a header of its own,
+    and then by what is typed into it.
+    """
+    folder = qt_sources.backend(tmp_path / "openssl")
+    seen = play("qt", folder)
+    cookie = "the cookie is made with QCryptographicHash::Sha1"
+
+    assert re.fullmatch(r"tlsight: nothing found · \d+ not analysed · degraded", seen["degraded"])
+    assert "headers not found" in seen["missing"]
+    assert "QtNetwork/private/qdtls_p.h" in seen["missing"]
+    assert "dtlsutil::cookie_for_peer(), line 48" in seen["missing"]
+    assert "tlsight: clean" == seen["built"]
+    assert [("tlsight", "cookie-weak-mac", 86, 51, cookie)] == _entries(seen["header"])
+    assert "tlsight: 1 finding" == seen["status"]
+    assert "Open the page of cookie-weak-mac" in seen["hover"]
+    assert ([], "tlsight: clean") == (seen["mended"], seen["clean"])
+    assert [("tlsight", "cookie-weak-mac", 184, 36, cookie)] == _entries(seen["typed"])
+    assert "tlsight: 1 finding · as last saved" == seen["held"]
+    assert any("Suppress weak-protocol-version here" in offer for offer in seen["offered"])
+    assert seen["typed"] == seen["unsaved"]
+    assert "tlsight: 2 findings" == seen["saved"]
+    assert {"weak-protocol-version", "cookie-weak-mac"} == _rules(seen["afterSave"])
+    assert {"weak-protocol-version"} == _rules(seen["back"])
+    assert seen["other"]
+    header = (folder / "qdtls_openssl_p.h").read_text()
+    assert "QCryptographicHash::Sha1" not in header
+    assert "old(QCryptographicHash::Sha256, dtls->secret);" in (
+        (folder / "qdtls_openssl.cpp").read_text()
+    )
 
 
-def test_the_status_tells_clean_from_not_analysed_and_says_why(play: Play) -> None:
+def test_the_status_tells_clean_from_not_analysed_and_says_why(play: Play, project: Path) -> None:
     """With something to do about each."""
-    seen = play("degrees")
+    seen = play("degrees", project)
 
     assert "dtls_limits.h" in seen["missing"]
     assert "name its folder in the setting tlsight.build" in seen["missing"]
@@ -142,23 +160,28 @@ def test_the_status_tells_clean_from_not_analysed_and_says_why(play: Play) -> No
     assert "tlsight: clean" == seen["clean"]
     assert "tlsight: nothing found · 1 not analysed" == seen["leftOut"]
     assert "the option 'exclude' leaves this file out" in seen["reason"]
+    assert "tlsight: 3 findings · degraded" == seen["disabled"]
+    assert "3 errors, 1 warning" in seen["severe"]
 
 
-def test_a_workspace_is_checked_and_rules_are_explained(play: Play) -> None:
+def test_a_workspace_is_checked_and_rules_are_explained(play: Play, project: Path) -> None:
     """Commands do what they say, and say what they did."""
-    seen = play("workspace")
+    seen = play("workspace", project)
 
     told = r"tlsight checked 3 more files .*: \d+ errors, \d+ warnings; not analysed: 1 place."
     assert re.fullmatch(told, seen["summary"])
-    assert ["dtls_server.cpp", "half_typed.c", "server.c"] == seen["files"]
+    assert ["dtls_server.cpp", "half_typed.c", "server.c"] == [
+        file.split()[0] for file in seen["files"]
+    ]
     assert "tlsight mended 1 place." in seen["fixed"]
     assert seen["page"].startswith("weak-hash")
     assert 4 == len(seen["steps"])
+    assert seen["picture"] > 0
 
 
-def test_in_a_workspace_that_is_not_trusted_it_is_off(play: Play) -> None:
+def test_in_a_workspace_that_is_not_trusted_it_is_off(play: Play, project: Path) -> None:
     """It says so and how to turn it on, and no server runs."""
-    seen = play("untrusted", trusted=False)
+    seen = play("untrusted", project, trusted=False)
 
     assert ("tlsight: off", 0) == (seen["status"], seen["servers"])
     assert "this workspace is not trusted" in seen["tooltip"]
@@ -166,14 +189,22 @@ def test_in_a_workspace_that_is_not_trusted_it_is_off(play: Play) -> None:
     assert "findings" in seen["trusted"]
 
 
-def test_a_path_that_leads_nowhere_is_told(play: Play) -> None:
+def test_a_path_that_leads_nowhere_is_told(play: Play, project: Path) -> None:
     """What was set by hand is not passed over; the message says what to do."""
-    seen = play("astray", **{"tlsight.path": "/nowhere/tlsight"})
+    seen = play("astray", project, **{"tlsight.path": "/nowhere/tlsight"})
 
     assert "Correct the setting, or clear it" in seen["message"]
     assert "tlsight: not running" == seen["status"]
     assert "findings" in seen["cleared"]
     assert "of this extension, run by" in seen["log"]
+
+
+def _install(tools: Tools, profile: Path, folder: Path, vsix: Path) -> None:
+    """Effect: puts an extension into a folder of extensions."""
+    options = ("--user-data-dir", str(_profile(profile, {})), "--extensions-dir", str(folder))
+    config = ("--config", str(profile / "config.yaml"))
+    install = ("--install-extension", str(vsix))
+    vscode_tools.run(*tools.code, *options, *config, *install, cwd=profile)
 
 
 def _profile(folder: Path, settings: dict[str, object]) -> Path:
@@ -219,9 +250,19 @@ def _serving(
         server.communicate()
 
 
-def _rules(problems: list[str]) -> list[str]:
-    """The rules of entries of the Problems view."""
-    return [re.sub(r".* tlsight (\S+) \[Ln.*", r"\1", problem) for problem in problems]
+def _entries(problems: list[str]) -> list[tuple[str, str, int, int, str]]:
+    """Source, code, line, column and message of entries of the Problems view, by place."""
+    found = []
+    for problem in problems:
+        parts = re.fullmatch(r"(.*) (\S+?)[ (]+(\S+?)\)? \[Ln (\d+), Col (\d+)\]", problem)
+        assert parts, problem
+        message, source, code, line, column = parts.groups()
+        found.append((source, code, int(line), int(column), message))
+    return sorted(found, key=lambda entry: (entry[2:4], entry))
+
+
+def _rules(problems: list[str]) -> set[str]:
+    return {code for _, code, *_ in _entries(problems)}
 
 
 def _log(profile: Path) -> str:

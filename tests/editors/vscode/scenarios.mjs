@@ -1,8 +1,10 @@
 /** What a person does in VS Code, each told as the things seen on the way. */
 
 import { execFileSync } from "node:child_process";
+import { readFileSync, renameSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 
-export const scenarios = { mend, degrees, workspace, untrusted, astray };
+export const scenarios = { qt, degrees, workspace, untrusted, astray };
 
 /** The processes of our server below the one of the editor. */
 function servers(pid) {
@@ -24,64 +26,76 @@ function servers(pid) {
     .map(([child]) => Number(child));
 }
 
-/** Finds, reads, mends, types; on save; and after the server was killed. */
-async function mend(workbench, { pid }) {
+/** Qt's DTLS file: finds, reads, mends, types; on save; and after the server was killed. */
+async function qt(workbench, { pid, folder }) {
   const { page } = workbench;
   const seen = {};
-  await workbench.file("dtls_server.cpp");
-  seen.status = await workbench.status("degraded");
+  await workbench.file("qdtls_openssl.cpp");
+  seen.degraded = await workbench.status("degraded");
+  seen.missing = await workbench.tooltip();
+  await workbench.shot("status", { x: 520, y: 270, width: 760, height: 530 });
+  renameSync(join(folder, "later.json"), join(folder, "compile_commands.json"));
+  seen.built = await workbench.status("clean");
+
+  await workbench.file("qdtls_openssl_p.h");
+  seen.status = await workbench.status("finding");
   await workbench.problemsView();
-  seen.problems = await workbench.count(workbench.problems(), 4);
-
+  seen.header = await workbench.count(workbench.problems(), 1);
   await workbench.focusEditor();
-  await workbench.go(26, 50);
-  await page.locator(".squiggly-error").first().waitFor();
+  await workbench.go(86, 60);
+  await workbench.squiggles().first().waitFor();
   seen.hover = await workbench.hover("Open the page");
-  await workbench.shot("hover");
+  await workbench.shot("header");
   await workbench.press("Escape", "Escape");
+  await workbench.fix("Switch to Sha256");
+  seen.mended = await workbench.count(workbench.problems(), 0);
+  seen.clean = await workbench.status("clean");
+  await workbench.save();
 
-  await workbench.fix("Switch to DTLS1_2_VERSION");
-  seen.mended = await workbench.count(workbench.problems(), 3);
-
-  await workbench.go(26);
+  await workbench.file("qdtls_openssl.cpp");
+  await workbench.status("clean");
+  await workbench.go(183);
   await workbench.press("End");
-  await workbench.type("\nSSL_CTX_set_max_proto_version(context, DTLS1_VERSION);");
-  seen.typed = await workbench.count(workbench.problems(), 4);
+  await workbench.type("\nQMessageAuthenticationCode old(QCryptographicHash::Sha1, dtls->secret);");
+  seen.typed = await workbench.count(workbench.problems(), 1);
+  await workbench.squiggles().first().waitFor();
+  await workbench.shot("typed");
 
   await workbench.set({ "tlsight.run": "save" });
   await workbench.until(async () => {
     await workbench.type(" ");
     return /as last saved/.test(await workbench.item().innerText());
   });
-  await workbench.type("\nSSL_CTX_set_cipher_list(context, \"RC4-SHA\");");
+  const old = "dtls->dtlsPrivate->dtlsConfiguration.setProtocol(QSsl::DtlsV1_0OrLater);";
+  await workbench.type(`\n${old}`);
   await workbench.press("ArrowLeft", "ArrowLeft", "ArrowLeft", "ArrowLeft");
   seen.offered = await workbench.offers("Suppress"); // so the server has read what was typed
   await workbench.press("Escape");
   seen.held = await workbench.status("as last saved");
-  seen.unsaved = await workbench.count(workbench.problems(), 4);
-  await workbench.press("Control+s");
-  await workbench.until(async () => (await workbench.problems().count()) > 4);
+  seen.unsaved = await workbench.count(workbench.problems(), 1);
+  await workbench.save();
+  seen.afterSave = await workbench.count(workbench.problems(), 2);
   seen.saved = await workbench.status(/^((?!as last saved).)*$/);
-  seen.afterSave = (await workbench.problems().allInnerTexts()).length;
-  await workbench.shot("saved");
 
   const [before] = servers(pid);
   process.kill(before, "SIGKILL");
   await workbench.until(() => servers(pid).some((server) => server !== before));
   await workbench.set({ "tlsight.run": "type" });
-  await workbench.go(36, 50);
   await workbench.status("findings");
-  await workbench.fix("Switch to DtlsV1_2OrLater");
-  await workbench.count(workbench.problems(), seen.afterSave - 1);
-  seen.back = servers(pid).length === 1 && servers(pid)[0] !== before;
-  await workbench.shot("back");
-  await workbench.press("Control+s");
-  await workbench.until(async () => (await page.locator(".tab.dirty").count()) === 0);
+  await workbench.count(workbench.problems(), 2);
+  await workbench.go(184, 45);
+  await workbench.hover("Open the page");
+  await workbench.shot("findings", { x: 352, y: 36, width: 924, height: 590 });
+  await workbench.press("Escape", "Escape");
+  await workbench.fix("Switch to Sha256");
+  seen.back = await workbench.count(workbench.problems(), 1);
+  seen.other = servers(pid).length === 1 && servers(pid)[0] !== before;
+  await workbench.save();
   return seen;
 }
 
 /** The status: what is missing, what was not analysed, and why; with something to do. */
-async function degrees(workbench) {
+async function degrees(workbench, { folder }) {
   const seen = {};
   await workbench.file("dtls_server.cpp");
   await workbench.status("degraded");
@@ -90,7 +104,7 @@ async function degrees(workbench) {
   await workbench.file("half_typed.c");
   seen.text = await workbench.status("not analysed");
   seen.unread = await workbench.tooltip();
-  await workbench.shot("status");
+  await workbench.shot("unread");
   await workbench.item().click();
   await workbench.page.locator(".quick-input-list .monaco-list-row").first().waitFor();
   seen.choices = await workbench.rows();
@@ -101,6 +115,17 @@ async function degrees(workbench) {
   await workbench.file("left_out.c");
   seen.leftOut = await workbench.status("not analysed");
   seen.reason = await workbench.tooltip();
+
+  const own = join(folder, "tlsight.toml");
+  const before = readFileSync(own, "utf8");
+  await workbench.file("tlsight.toml");
+  await workbench.replaced(`${before}disable = ["weak-hash"]\n`);
+  await workbench.save();
+  await workbench.file("dtls_server.cpp");
+  seen.disabled = await workbench.status("3 findings");
+  writeFileSync(own, `${before}[severity]\ncookie-weak-mac = "error"\n`);
+  await workbench.status("4 findings");
+  seen.severe = await workbench.tooltip();
   return seen;
 }
 
@@ -114,10 +139,14 @@ async function workspace(workbench) {
   await workbench.command("tlsight: Check Workspace");
   await page.locator(".notification-list-item", { hasText: "checking the workspace" }).waitFor();
   seen.summary = await workbench.notification("beside those that are open");
-  seen.files = await page
-    .locator(".markers-panel .monaco-list-row .label-name")
-    .allInnerTexts();
+  seen.files = await workbench.files();
   await workbench.shot("checked");
+  await workbench.file("server.c");
+  await workbench.status("findings");
+  await workbench.command("View: Close Editor");
+  await page.locator(".tab", { hasText: "server.c" }).waitFor({ state: "hidden" });
+  await workbench.status("clean");
+  await workbench.until(async () => (await workbench.files()).join() === seen.files.join());
   await workbench.command("Notifications: Clear All Notifications");
 
   await workbench.file("dtls_server.cpp");
@@ -132,11 +161,16 @@ async function workspace(workbench) {
   seen.page = await workbench.preview("QCryptographicHash");
   await workbench.shot("page");
 
+  await workbench.command("View: Hide Panel");
+  await workbench.command("View: Maximize Editor Group and Hide Side Bars");
   await workbench.command("Welcome: Open Walkthrough...");
   await workbench.quickInput().fill("Start with tlsight");
   await workbench.press("Enter");
   await page.locator(".getting-started-step").first().waitFor();
   seen.steps = await page.locator(".getting-started-step .step-title").allInnerTexts();
+  const picture = page.locator(".getting-started-media img:visible").first();
+  await workbench.until(() => picture.evaluate((image) => image.complete));
+  seen.picture = await picture.evaluate((image) => image.naturalWidth);
   await workbench.shot("walkthrough");
   return seen;
 }

@@ -48,12 +48,16 @@ export class Workbench {
   async command(title) {
     await this.page.keyboard.press("F1");
     await this.quickInput().fill(`>${title}`);
-    const name = new RegExp(`^${title.replace(/[.()]/g, "\\$&")}$`);
-    await this.page
-      .locator(".quick-input-list .monaco-list-row")
-      .filter({ has: this.page.locator(".label-name", { hasText: name }) })
-      .first()
-      .click();
+    await this.choice(title).click();
+  }
+
+  /** An entry of the list that is open, by its whole name; or only if it is the one in focus. */
+  choice(name, state = "") {
+    const whole = new RegExp(`^${name.replace(/[.()]/g, "\\$&")}$`);
+    return this.page
+      .locator(`.quick-input-list .monaco-list-row${state}`)
+      .filter({ has: this.page.locator(".label-name", { hasText: whole }) })
+      .first();
   }
 
   quickInput() {
@@ -64,11 +68,8 @@ export class Workbench {
   async file(name) {
     await this.page.keyboard.press("Control+p");
     await this.quickInput().fill(name);
-    await this.page
-      .locator(".quick-input-list .monaco-list-row", { hasText: name })
-      .first()
-      .waitFor();
-    await this.page.keyboard.press("Enter");
+    await this.choice(name, ".focused").waitFor();
+    await this.press("Enter"); // the mouse would stay there, and bring up a hover
     await this.page.locator(".tab.active", { hasText: name }).waitFor();
     await this.page.locator(".monaco-editor .view-line").first().waitFor();
   }
@@ -132,13 +133,30 @@ export class Workbench {
     this.settings = { ...this.settings, ...options };
     await this.command("Preferences: Open User Settings (JSON)");
     await this.page.locator(".tab.active", { hasText: "settings.json" }).waitFor();
-    await this.page.locator(".editor-instance .monaco-editor.focused").waitFor();
-    await this.press("Control+a");
-    await this.page.keyboard.insertText(JSON.stringify(this.settings));
-    await this.press("Control+s");
-    await this.until(async () => (await this.page.locator(".tab.dirty.active").count()) === 0);
+    await this.replaced(JSON.stringify(this.settings));
+    await this.save();
     await this.command("View: Close Editor");
     await this.page.locator(".tab", { hasText: "settings.json" }).waitFor({ state: "hidden" });
+  }
+
+  /** The files of the Problems view, each with the number of its entries. */
+  async files() {
+    const rows = this.page.locator(".markers-panel .monaco-list-row", {
+      has: this.page.locator(".label-name"),
+    });
+    return (await rows.allInnerTexts()).map((row) => row.replace(/\s+/g, " ").trim());
+  }
+
+  async save() {
+    await this.press("Control+s");
+    await this.until(async () => (await this.page.locator(".tab.dirty.active").count()) === 0);
+  }
+
+  /** Effect: the editor in front has this text, and no other. */
+  async replaced(text) {
+    await this.page.locator(".editor-instance .monaco-editor.focused").waitFor();
+    await this.press("Control+a");
+    await this.page.keyboard.insertText(text);
   }
 
   async problemsView() {
