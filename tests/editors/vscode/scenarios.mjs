@@ -4,7 +4,7 @@ import { execFileSync } from "node:child_process";
 import { readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
-export const scenarios = { qt, degrees, workspace, untrusted, astray };
+export const scenarios = { qt, beside, degrees, workspace, untrusted, astray };
 
 /** The processes of our server below the one of the editor. */
 function servers(pid) {
@@ -91,6 +91,48 @@ async function qt(workbench, { pid, folder }) {
   seen.back = await workbench.count(workbench.problems(), 1);
   seen.other = servers(pid).length === 1 && servers(pid)[0] !== before;
   await workbench.save();
+  return seen;
+}
+
+/** With clangd: what both say of one file, when it is opened, while it is typed in, and saved. */
+async function beside(workbench) {
+  const seen = { meanwhile: [] };
+  const look = async () => {
+    const rows = await workbench.entries();
+    if (JSON.stringify(rows) !== JSON.stringify(seen.meanwhile.at(-1))) {
+      seen.meanwhile.push(rows);
+    }
+    return rows;
+  };
+  const bothSay = (line) => async () => {
+    const rows = (await look()).filter((row) => row.includes(`[Ln ${line}, `));
+    return ["clang", "tlsight"].every((source) => rows.some((row) => row.includes(` ${source}`)));
+  };
+  await workbench.file("beside.c");
+  await workbench.problemsView();
+  for (const line of [9, 15]) {
+    await workbench.until(bothSay(line));
+  }
+  seen.opened = await look();
+  await workbench.shot("beside");
+
+  await workbench.focusEditor();
+  await workbench.go(17);
+  await workbench.press("End");
+  for (const key of "\nint maximum = SSL_CTX_set_max_proto_version(context, TLS1_VERSION);") {
+    await workbench.type(key);
+    await look();
+  }
+  await workbench.until(bothSay(18));
+  await workbench.save();
+  await workbench.until(bothSay(18));
+  seen.saved = await look();
+  [seen.total] = await workbench.files();
+
+  await workbench.go(9);
+  await workbench.press("Shift+End");
+  seen.offered = await workbench.offers("SSL_VERIFY_PEER");
+  await workbench.shot("both");
   return seen;
 }
 

@@ -139,6 +139,14 @@ export class Workbench {
     await this.page.locator(".tab", { hasText: "settings.json" }).waitFor({ state: "hidden" });
   }
 
+  /** All entries of the Problems view, whoever they are of. */
+  async entries() {
+    const rows = await this.page.locator(".markers-panel .monaco-list-row").allInnerTexts();
+    return rows
+      .map((row) => row.replace(/\s+/g, " ").trim())
+      .filter((row) => /\[Ln \d+, Col \d+\]$/.test(row));
+  }
+
   /** The files of the Problems view, each with the number of its entries. */
   async files() {
     const rows = this.page.locator(".markers-panel .monaco-list-row", {
