@@ -44,11 +44,18 @@ export class Workbench {
     await this.page.screenshot({ path: join(this.shots, `${name}.png`), ...(clip && { clip }) });
   }
 
-  /** Chooses a command by its whole title. */
+  /** Chooses a command by its whole title; again if the focus goes elsewhere meanwhile. */
   async command(title) {
-    await this.page.keyboard.press("F1");
-    await this.quickInput().fill(`>${title}`);
-    await this.choice(title).click();
+    await this.until(async () => {
+      await this.press("F1");
+      return await this.quickInput()
+        .fill(`>${title}`, { timeout: 5000 })
+        .then(() => this.choice(title).click({ timeout: 5000 }))
+        .then(
+          () => true,
+          () => false,
+        );
+    });
   }
 
   /** An entry of the list that is open, by its whole name; or only if it is the one in focus. */
