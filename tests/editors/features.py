@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,10 +58,10 @@ def column(session: Session) -> dict[str, str]:
 
 
 def written(page: str, client: str, cells: Mapping[str, str]) -> str:
-    """The page with this column in its table, in its place or as the last."""
+    """The page with this column in its table."""
     before, rest = page.split(BEGIN)
     old, after = rest.split(END)
-    columns = {**_columns(old), client: cells}
+    columns = dict(sorted({**_columns(old), client: cells}.items(), reverse=True))
     rows = [
         ["", *columns],
         ["---"] * (len(columns) + 1),
@@ -68,6 +69,13 @@ def written(page: str, client: str, cells: Mapping[str, str]) -> str:
     ]
     table = "\n".join(f"| {' | '.join(row)} |".replace("|  |", "| |") for row in rows)
     return f"{before}{BEGIN}\n{table}\n{END}{after}"
+
+
+def noted(log: Path) -> str:
+    """The text of a program that runs tlsight, and notes what is said to its server."""
+    program = f'"{sys.executable}" -m tlsight.cli "$@"'
+    wire = f'"{sys.executable}" "{Path(__file__).with_name("wire.py")}" "{log}"'
+    return f'#!/bin/sh\n[ "$1" = serve ] && exec {wire} {program}\nexec {program}\n'
 
 
 def agree(client: str, log: Path) -> None:
@@ -114,10 +122,9 @@ def _diagnostics(session: Session) -> str:
         for item in session.told(session.server, "textDocument/publishDiagnostics")
         if item["uri"] in opened and item.get("version") is not None
     ]
-    if pulled := list(session.asked("textDocument/diagnostic")):
+    if any(session.asked("textDocument/diagnostic")):
         assert not pushed, "diagnostics are pulled and pushed"
-        fresh = session.told(session.server, "workspace/diagnostic/refresh")
-        return "pulled, and told when to pull again" if fresh else f"pulled ({len(pulled)} times)"
+        return "pulled"
     return "pushed, with the version" if pushed else "no"
 
 

@@ -73,11 +73,7 @@ def play(neovim: tuple[str, ...], folder: Path, tmp_path: Path) -> Play:
     """Plays a scenario, and gives what was seen."""
     command = tmp_path / "bin" / "tlsight"
     command.parent.mkdir()
-    serve = f'"{sys.executable}" "{HERE / "wire.py"}" "{tmp_path / "wire"}"'
-    command.write_text(
-        f'#!/bin/sh\n[ "$1" = serve ] && exec {serve} "{sys.executable}" -m tlsight.cli "$@"\n'
-        f'exec "{sys.executable}" -m tlsight.cli "$@"\n'
-    )
+    command.write_text(features.noted(tmp_path / "wire"))
     command.chmod(0o755)
     plugin = shutil.copytree(PLUGIN, tmp_path / "nvim")
 

@@ -18,6 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import features
 import pytest
 import qt_sources
 import vscode_tools
@@ -41,15 +42,6 @@ QUIET = {
 Play = Callable[..., Any]
 
 pytestmark = pytest.mark.editor
-
-
-@pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder for all processes of this run of the tests."""
-    own = tmp_path_factory.getbasetemp()
-    folder = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "vscode"
-    folder.mkdir(exist_ok=True)
-    return folder
 
 
 @pytest.fixture(scope="module")
@@ -247,6 +239,19 @@ def _install(tools: Tools, profile: Path, folder: Path, vsix: Path) -> None:
     config = ("--config", str(profile / "config.yaml"))
     install = ("--install-extension", str(vsix))
     vscode_tools.run(*tools.code, *options, *config, *install, cwd=profile)
+
+
+def test_the_table_says_what_it_gets(
+    play: Play, project: Path, tmp_path: Path, shared: Path
+) -> None:
+    """As it was said on the wire."""
+    program, wire = tmp_path / "tlsight", tmp_path / "wire"
+    program.write_text(features.noted(wire))
+    program.chmod(0o755)
+    play("tour", project, **{"tlsight.path": str(program)})
+
+    with vscode_tools.locked(shared):
+        features.agree("VS Code", wire)
 
 
 def _profile(folder: Path, settings: dict[str, object]) -> Path:

@@ -4,7 +4,7 @@ import { execFileSync } from "node:child_process";
 import { readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
-export const scenarios = { qt, beside, degrees, workspace, untrusted, astray };
+export const scenarios = { qt, beside, degrees, workspace, untrusted, astray, tour };
 
 /** The processes of our server below the one of the editor. */
 function servers(pid) {
@@ -248,4 +248,28 @@ async function astray(workbench) {
   seen.log = await workbench.output("of this extension, run by");
   await workbench.shot("logs");
   return seen;
+}
+
+/** A little of everything, for what is said on the wire. */
+async function tour(workbench) {
+  await workbench.file("dtls_server.cpp");
+  await workbench.status("findings");
+  await workbench.problemsView();
+  await workbench.count(workbench.problems(), 4);
+  await workbench.focusEditor();
+  await workbench.go(26, 50);
+  await workbench.hover("Open the page");
+  await workbench.press("Escape", "Escape");
+  await workbench.fix("Switch to DTLS1_2_VERSION");
+  await workbench.count(workbench.problems(), 3);
+  await workbench.save();
+  await workbench.command("tlsight: Apply All Safe Fixes");
+  await workbench.notification("mended");
+  await workbench.command("tlsight: Check Workspace");
+  await workbench.notification("beside those that are open");
+  await workbench.command("tlsight: Explain Rule");
+  await workbench.quickInput().fill("weak-hash");
+  await workbench.press("Enter");
+  await workbench.preview("QCryptographicHash");
+  return {};
 }
