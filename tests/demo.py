@@ -73,6 +73,31 @@ fail = "== null"
 [call.touch]
 forms = ["touch(object)"]
 
+[call.install]
+forms = ["install(object, judge)"]
+
+[call.install.callback]
+argument = "judge"
+parameters = ["before", "data", "size"]
+accepts = "!= 0"
+refused = { before = 0 }
+limits = { data = 8, size = 8 }
+
+[call.secret]
+forms = ["mix(key, content, out)"]
+
+[call.chance]
+forms = ["chance(out, size)"]
+
+[call.peer]
+forms = ["peer_of(object, out)"]
+
+[call.compare]
+forms = ["same(one, other, size)"]
+
+[call.copy]
+forms = ["copy(out, from, size)"]
+
 [call.text]
 role = "conversion"
 forms = ["Text::Text(content)"]
@@ -95,6 +120,15 @@ void digest(const void *data, unsigned char *out);
 int verify(object *o);
 object *make();
 void touch(object *o);
+typedef int (*judge)(int before, unsigned char *data, unsigned *size);
+void install(object *o, judge j);
+void mix(const void *key, const void *content, unsigned char *out);
+void chance(unsigned char *out, int size);
+void plain(const void *from, unsigned char *out);
+void *kept(object *o);
+void peer_of(object *o, unsigned char *out);
+int same(const void *one, const void *other, unsigned size);
+void copy(void *out, const void *from, unsigned size);
 namespace Demo { enum Level { Low = 1, High = 3 }; }
 class Text { public: Text(const char *content); };
 class Channel { public: Channel(int grade = GRADE_LOW); void setGrade(int grade); };
@@ -146,6 +180,34 @@ PROPERTIES = {
     ),
     "unlooked": ("result", 'roles = ["three"]\nwrong = "unchecked"'),
     "misread": ("result", 'roles = ["three"]\nwrong = "misread"'),
+    "accepts": ("callback", 'roles = ["install"]\nwrong = "accepts-all"'),
+    "open-made": (
+        "callback",
+        'roles = ["install"]\nwrong = "not-from"\nargument = "data"\nsources = ["secret"]',
+    ),
+    "unbound": (
+        "callback",
+        'roles = ["install"]\nwrong = "not-from"\nargument = "data"\n'
+        'through = ["secret.content"]\nsources = ["peer"]',
+    ),
+    "by-chance": (
+        "callback",
+        'roles = ["install"]\nwrong = "made-inside"\nargument = "data"\n'
+        'through = ["secret.key"]\nsources = ["chance"]',
+    ),
+    "trusted": (
+        "callback",
+        'roles = ["install"]\nwrong = "length-trusted"\nargument = "size"\n'
+        'sinks = ["compare.size"]',
+    ),
+    "compared": (
+        "callback",
+        'roles = ["install"]\nwrong = "plays"\nargument = "data"\nsinks = ["compare.one"]',
+    ),
+    "too-long": (
+        "callback",
+        'roles = ["install"]\nwrong = "overflows"\nargument = "data"\nsinks = ["copy.size"]',
+    ),
     "unguarded": (
         "result",
         'roles = ["make"]\nwrong = "used-unguarded"\nsinks = ["touch.object"]',
@@ -160,7 +222,7 @@ def write_pages(folder: Path) -> None:
     (folder / "libraries" / "demo.md").write_text(LIBRARY)
     (folder / "policies" / "demo.md").write_text(POLICY)
     for rule, (kind, words) in PROPERTIES.items():
-        message = "{call} has {value}" if kind == "argument" else "{call} is taken wrongly"
+        message = "{call} has {value}" if kind != "result" else "{call} is taken wrongly"
         text = PROPERTY.format(id=rule, kind=kind, check=words, message=message)
         (folder / "practice" / f"{rule}.md").write_text(text)
 

@@ -69,7 +69,8 @@ class Mend:
     """How a bad call is mended, in terms of its arguments. Empty parts do nothing.
 
     `set` replaces arguments, `add` appends missing ones, `rename` changes the callee as spelled,
-    `drop` takes flags out of an or-ed argument, `remove` deletes the statement.
+    `drop` takes flags out of an or-ed argument, `remove` deletes the statement, `include` adds a
+    header, `leave` tests a result that was dropped.
     """
 
     set: Mapping[str, str] = field(default_factory=lambda: _NONE)
@@ -77,9 +78,29 @@ class Mend:
     rename: Mapping[str, str] = field(default_factory=lambda: _NONE)
     drop: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
     remove: bool = False
+    include: str = ""
+    """A header that the text must include afterwards."""
+    leave: str = ""
+    """What the function around returns where the call fails and nobody looked."""
     title: str = ""
     safety: Safety | None = None
     """None: the property's own."""
+
+
+@dataclass(frozen=True)
+class Callback:
+    """The function that a call installs: what it is handed later, and what its answer means."""
+
+    argument: str
+    """The slot in which the function stands."""
+    parameters: tuple[str, ...]
+    """Names for its parameters, in order; `_` for one that no check speaks of."""
+    accepts: str = ""
+    """A comparison that its result satisfies when it accepts."""
+    refused: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
+    """What a parameter holds if what was checked before was refused."""
+    limits: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
+    """Bytes that may be written to what a parameter points to."""
 
 
 @dataclass(frozen=True)
@@ -114,6 +135,7 @@ class Binding:
     name_tells: bool = False
     """A method call on an object of unknown type plays the role by its name alone."""
     mend: Mend | None = None
+    callback: Callback | None = None
     note: str = ""
     """One clause for the message: what failure or this value means here."""
     place: str = ""
@@ -227,7 +249,7 @@ class Check:
     `minimum` (a policy number), `needs` (a policy set of which a list must hold one), `constant`
     (its content is a constant), `matches` (a regular expression over string literals, wherever they
     stand if there are no roles), `capacity` (the buffer is smaller than what is written).
-    `result` kind: `wrong` names the mistake (see `engine.result`).
+    `result`, `callback` kind: `wrong` names the mistake (see `engine.result`, `engine.callback`).
     """
 
     roles: tuple[str, ...]
@@ -242,6 +264,10 @@ class Check:
     wrong: str = ""
     sinks: tuple[str, ...] = ()
     """Roles that must not be reached with the wrong result; `role.argument` names the argument."""
+    sources: tuple[str, ...] = ()
+    """Roles, or `role.argument`, from which data must come, or must not."""
+    through: tuple[str, ...] = ()
+    """`role.argument`: only what reaches this argument of what makes the data counts."""
     unless: tuple[str, ...] = ()
     """Roles that, played in the unit on the same object, settle the matter."""
     despite: tuple[str, ...] = ()
@@ -295,7 +321,7 @@ class Property:
     aspect: str
     title: str
     kind: str
-    """argument or result; further kinds are later engines."""
+    """argument, result or callback; further kinds are later engines."""
     severity: Severity
     cwe: tuple[int, ...]
     checks: tuple[Check, ...]

@@ -12,6 +12,7 @@ from dataclasses import replace
 
 from tlsight.config import Config
 from tlsight.engine.argument import Suites, check_argument
+from tlsight.engine.callback import check_callback
 from tlsight.engine.index import Index, build
 from tlsight.engine.match import tags_at
 from tlsight.engine.result import check_result
@@ -44,6 +45,8 @@ def _checked(stage: Stage, rule: Property, suites: Suites) -> Iterator[Finding]:
             yield from check_argument(stage, rule, item, suites)
         elif rule.kind == "result":
             yield from check_result(stage, rule, item)
+        elif rule.kind == "callback":
+            yield from check_callback(stage, rule, item)
 
 
 def known_names(index: Index) -> frozenset[str]:

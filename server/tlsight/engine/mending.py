@@ -161,7 +161,21 @@ def _edits(stage: Stage, match: Match, mend: Mend) -> tuple[str, list[Edit]]:
         if removed is not None:
             edits.append(removed)
             titles.append(f"Remove the call of {match.spelled}")
+    if mend.include and edits:
+        edits += _included(stage, mend.include)
     return ", ".join(titles), edits
+
+
+def _included(stage: Stage, header: str) -> list[Edit]:
+    """The line that includes a header, below the others; nothing if it is there."""
+    includes = stage.unit.module.includes
+    if any(item.name == header for item in includes):
+        return []
+    data = stage.unit.data
+    last = max((item.span.end for item in includes), default=0)
+    at = data.find(b"\n", last) + 1 if last else 0
+    ending = "\r\n" if b"\r\n" in data else "\n"
+    return [Edit(Span(at, at), f"#include <{header}>{ending}")]
 
 
 def _added(data: bytes, site: Call, texts: tuple[str, ...]) -> Edit:

@@ -49,12 +49,14 @@ def checked(stage: Stage, match: Match, function: Function) -> tuple[Fix, ...]:
     if comparison is None or node.expr is None or strip(node.expr).span != match.span:
         return ()
     title = "Leave the function if the call fails"
+    mend = match.binding.mend
+    safety = mend.safety or Safety.UNSAFE if mend is not None else Safety.UNSAFE
     if node.expanded:
-        return (Fix(title, (), Safety.UNSAFE, "the code stands in the body of a macro"),)
-    leave = _leaving(function)
+        return (Fix(title, (), safety, "the code stands in the body of a macro"),)
+    leave = f"return {mend.leave}" if mend is not None and mend.leave else _leaving(function)
     if leave is None:
         reason = f"how {function.name} reports a failure cannot be told from its text"
-        return (Fix(title, (), Safety.UNSAFE, reason),)
+        return (Fix(title, (), safety, reason),)
     data = stage.unit.data
     semicolon = re.compile(rb"\s*;").match(data, match.span.end)
     if semicolon is None:
@@ -66,7 +68,7 @@ def checked(stage: Stage, match: Match, function: Function) -> tuple[Fix, ...]:
     subject = f"!{call}" if comparison == "== 0" else f"{call} {comparison}"
     step = "\t" if "\t" in indent else "    "
     text = f"if ({subject})\n{indent}{step}{leave};"
-    return (Fix(title, (Edit(Span(match.span.start, semicolon.end()), text),), Safety.UNSAFE),)
+    return (Fix(title, (Edit(Span(match.span.start, semicolon.end()), text),), safety),)
 
 
 def _comparison(match: Match, positive: bool) -> str | None:

@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from tlsight.engine.flow import BUDGET
 from tlsight.engine.index import Index
 from tlsight.engine.match import Match, call_matches
+from tlsight.engine.outcomes import ALL, Contract, Outcomes, compare, contract
 from tlsight.engine.remarks import remark
-from tlsight.engine.repairing import COMPARISON, checked, tested
+from tlsight.engine.repairing import checked, tested
 from tlsight.engine.report import finding
 from tlsight.engine.roles import Stage, excused, played
 from tlsight.engine.unit import Unit, last_name, path, strip
@@ -43,66 +44,12 @@ from tlsight.ir import Index as Subscript
 from tlsight.rule import Check, Property
 from tlsight.text import Span
 
-Outcomes = frozenset[int]
-
-_ALL = (-3, -2, -1, 0, 1, 2, 3)
-"""Everything below -2, -2, -1, 0, 1, 2, and everything above 2."""
 _STRAIGHT = 12
 """Steps that a failing branch may take, without another one, until it returns."""
 _ERROR = re.compile(r"(?:^|_)(?:ERR|ERROR|FAIL|FAILED|FAILURE)(?:$|_)")
 _NO_ERROR = re.compile(r"(?:^|_)(?:NO|NONE|OK|SUCCESS|SUCCEEDED)(?:$|_)")
 _LEAVING = re.compile(r"(?i)throw|raise|exit|abort|fatal|panic|longjmp|(?:^|_)die(?:_|$)")
 _FLIPPED = {"==": "==", "!=": "!=", "<": ">", ">": "<", "<=": ">=", ">=": "<="}
-
-
-@dataclass(frozen=True)
-class Contract:
-    """What a call's results mean: the outcomes of success and those of failure."""
-
-    ok: Outcomes
-    fail: Outcomes
-
-    @property
-    def all(self) -> Outcomes:
-        """Every outcome that the call can have."""
-        return self.ok | self.fail
-
-
-def contract(ok: str, fail: str) -> Contract | None:
-    """Read the comparisons of a binding; None if it states none."""
-    if not ok and not fail:
-        return None
-    pointer = "null" in ok + fail
-    logical = ok in ("true", "false") or fail in ("true", "false")
-    universe = frozenset((0, 1)) if pointer or logical else frozenset(_ALL)
-    good = _satisfying(ok, universe) if ok else universe - _satisfying(fail, universe)
-    bad = _satisfying(fail, universe) if fail else universe - good
-    return Contract(good, bad - good)
-
-
-def _satisfying(text: str, universe: Outcomes) -> Outcomes:
-    """The outcomes that satisfy a comparison, or one of several."""
-    first, either, rest = text.partition(" or ")
-    if either:
-        return _satisfying(first, universe) | _satisfying(rest, universe)
-    if text in ("true", "false"):
-        return frozenset((int(text == "true"),))
-    found = COMPARISON.fullmatch(text.strip())
-    if found is None:
-        return frozenset()
-    number = 0 if found[2] == "null" else int(found[2])
-    return frozenset(item for item in universe if _compare(item, found[1], number))
-
-
-def _compare(item: int, operator: str, number: int) -> bool:
-    return {
-        "==": item == number,
-        "!=": item != number,
-        "<": item < number,
-        ">": item > number,
-        "<=": item <= number,
-        ">=": item >= number,
-    }[operator]
 
 
 def check_result(stage: Stage, rule: Property, check: Check) -> Iterator[Finding]:
@@ -327,10 +274,10 @@ class _Walk:
         else:
             return None
         number = self._number(other)
-        if number is None or not _ALL[1] <= number <= _ALL[-2]:
+        if number is None or not ALL[1] <= number <= ALL[-2]:
             return None  # a number that no outcome stands for alone
         return frozenset(
-            item for item in self.means.all if _compare(self._value(item), operator, number)
+            item for item in self.means.all if compare(self._value(item), operator, number)
         )
 
     def _value(self, item: int) -> int:

@@ -59,7 +59,7 @@ def _declared(libraries: Mapping[str, Library]) -> frozenset[str]:
 
 
 def _unbound(check: Check, bound: _Bound) -> Iterator[Problem]:
-    sinks = (sink.partition(".")[0] for sink in check.sinks)
+    sinks = (sink.partition(".")[0] for sink in (*check.sinks, *check.sources, *check.through))
     named = (*check.unless, *check.despite, *check.only_with, *check.not_as)
     for role in (*check.roles, *sinks, *named):
         if role not in bound:
@@ -69,7 +69,7 @@ def _unbound(check: Check, bound: _Bound) -> Iterator[Problem]:
 
 def _without_slot(check: Check, bound: _Bound) -> Iterator[Problem]:
     wanted = [(role, check.argument) for role in check.roles if check.argument]
-    for sink in check.sinks:
+    for sink in (*check.sinks, *check.sources, *check.through):
         role, _, argument = sink.partition(".")
         if argument:
             wanted.append((role, argument))
@@ -83,10 +83,11 @@ def _without_slot(check: Check, bound: _Bound) -> Iterator[Problem]:
 
 
 def slots_of(binding: Binding) -> frozenset[str]:
-    """The names of the arguments that the forms of a binding have."""
+    """The names of the arguments of a binding's forms, and of the callback that it installs."""
     slots = (slot for form in binding.forms for slot in form.slots)
+    handed = binding.callback.parameters if binding.callback else ()
     return frozenset(
-        {slot.name for slot in slots if is_named(slot)} | set(binding.means) | {"this"}
+        {slot.name for slot in slots if is_named(slot)} | set(binding.means) | {"this", *handed}
     )
 
 

@@ -13,6 +13,7 @@ from dataclasses import replace
 from tlsight.finding import Safety, Severity
 from tlsight.rule import (
     Binding,
+    Callback,
     Form,
     Header,
     Library,
@@ -140,7 +141,7 @@ def _binding(library: str, call: str, table: Table) -> Binding | None:
         for name, text in table.text_by_name("severity").items()
         if (level := table.chosen(Severity, text, "severity")) is not None
     }
-    mend = table.table("mend")
+    mend, callback = table.table("mend"), table.table("callback")
     binding = Binding(
         id=call,
         roles=roles or ((role,) if role else (call,)),
@@ -157,6 +158,7 @@ def _binding(library: str, call: str, table: Table) -> Binding | None:
         since=table.text("since"),
         name_tells=table.flag("name-tells"),
         mend=_mend(mend, names) if mend is not None else None,
+        callback=_callback(callback, names) if callback is not None else None,
         note=table.text("note"),
         place=table.place(),
     )
@@ -205,6 +207,26 @@ def _check_slot(table: Table, key: str, name: str, names: Iterable[str]) -> None
         table.complain(f"'{name}' is no slot of the forms{nearest(name, names)}", key, name)
 
 
+def _callback(table: Table, names: set[str]) -> Callback:
+    callback = Callback(
+        argument=table.text("argument"),
+        parameters=table.texts("parameters"),
+        accepts=table.text("accepts"),
+        refused=table.number_by_name("refused"),
+        limits=table.number_by_name("limits"),
+    )
+    _check_slot(table, "argument", callback.argument, names)
+    for key in ("refused", "limits"):
+        for name in getattr(callback, key):
+            if name not in callback.parameters:
+                hint = nearest(name, callback.parameters)
+                table.complain(f"'{name}' is none of 'parameters'{hint}", key, name)
+    if callback.accepts and not _RESULT.fullmatch(callback.accepts):
+        table.complain(f"'{callback.accepts}' is no test of a result, such as '!= 0'", "accepts")
+    table.end()
+    return callback
+
+
 def _mend(table: Table, names: set[str]) -> Mend:
     mend = Mend(
         set=table.text_by_name("set"),
@@ -212,6 +234,8 @@ def _mend(table: Table, names: set[str]) -> Mend:
         rename=table.text_by_name("rename"),
         drop=table.texts_by_name("drop"),
         remove=table.flag("remove"),
+        include=table.text("include"),
+        leave=table.text("leave"),
         title=table.text("title"),
         safety=table.choice("safety", Safety),
     )

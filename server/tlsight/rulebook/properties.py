@@ -16,7 +16,7 @@ from tlsight.rulebook.markdown import Page
 from tlsight.rulebook.table import Table, nearest, read_tables
 
 ASPECTS = ("practice", "errors", "cookie", "memory", "integrity", "input")
-KINDS = ("argument", "result")
+KINDS = ("argument", "result", "callback")
 JUDGEMENTS = ("judge", "minimum", "needs", "constant", "matches", "capacity")
 WRONGS = (
     "unchecked",
@@ -26,6 +26,15 @@ WRONGS = (
     "data-unguarded",
     "unclassified",
     "unreported",
+)
+CALLBACK_WRONGS = (
+    "accepts-all",
+    "from",
+    "not-from",
+    "made-inside",
+    "plays",
+    "length-trusted",
+    "overflows",
 )
 TAGS = ("deprecated",)
 PLACEHOLDERS = (
@@ -45,7 +54,9 @@ PLACEHOLDERS = (
 
 _ID = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 _SINK = re.compile(r"[a-z][a-z0-9-]*(\.[a-z][a-z0-9-]*)?")
-_NEED_SINKS = ("as-length", "unclassified", "unreported")
+_NEED_SINKS = ("as-length", "unclassified", "unreported", "plays", "length-trusted")
+_NEED_ARGUMENT = ("data-unguarded", "from", "not-from", "length-trusted", "overflows")
+_NEED_SOURCES = ("from", "not-from", "made-inside")
 
 
 def read_property(
@@ -130,6 +141,8 @@ def _check(kind: str, table: Table) -> Check:
         capacity=table.flag("capacity"),
         wrong=table.text("wrong"),
         sinks=table.texts("sinks"),
+        sources=table.texts("sources"),
+        through=table.texts("through"),
         unless=table.texts("unless"),
         despite=table.texts("despite"),
         only_with=table.texts("only-with"),
@@ -143,10 +156,13 @@ def _check(kind: str, table: Table) -> Check:
     if kind == "argument":
         _check_argument(table, check)
     elif kind == "result":
-        _check_result(table, check)
-    for sink in check.sinks:
-        if not _SINK.fullmatch(sink):
-            table.complain(f"'{sink}' is no 'role' or 'role.argument'", "sinks", sink)
+        _check_wrong(table, check, kind, WRONGS)
+    elif kind == "callback":
+        _check_wrong(table, check, kind, CALLBACK_WRONGS)
+    for word in ("sinks", "sources", "through"):
+        for name in getattr(check, word):
+            if not _SINK.fullmatch(name):
+                table.complain(f"'{name}' is no 'role' or 'role.argument'", word, name)
     table.end()
     return check
 
@@ -161,24 +177,31 @@ def _check_argument(table: Table, check: Check) -> None:
         table.complain(f"'{judgements[0]}' judges an 'argument', which is missing", judgements[0])
     if check.values and not (check.judge or check.needs or check.minimum):
         table.complain("'values' reads what 'judge', 'needs' or 'minimum' judges", "values")
-    for word in ("wrong", "sinks"):
+    for word in ("wrong", "sinks", "sources", "through"):
         if table.has(word):
-            table.complain(f"'{word}' belongs to checks of kind 'result'", word)
+            table.complain(f"'{word}' belongs to checks of kind 'result' or 'callback'", word)
 
 
-def _check_result(table: Table, check: Check) -> None:
-    if check.wrong not in WRONGS:
-        hint = nearest(check.wrong, WRONGS)
-        table.complain(f"'wrong' is one of {', '.join(WRONGS)}{hint}", "wrong")
+def _check_wrong(table: Table, check: Check, kind: str, wrongs: tuple[str, ...]) -> None:
+    """The words of checks that name a mistake."""
+    if check.wrong not in wrongs:
+        hint = nearest(check.wrong, wrongs)
+        table.complain(f"'wrong' is one of {', '.join(wrongs)}{hint}", "wrong")
     if not check.roles:
         table.complain("'roles' is missing")
-    if check.wrong == "data-unguarded" and not check.argument:
-        table.complain("'data-unguarded' needs an 'argument'", "wrong")
-    if check.wrong in _NEED_SINKS and not check.sinks:
-        table.complain(f"'{check.wrong}' needs 'sinks'", "wrong")
+    for word, needing in (
+        ("argument", _NEED_ARGUMENT),
+        ("sinks", _NEED_SINKS),
+        ("sources", _NEED_SOURCES),
+    ):
+        if check.wrong in needing and not getattr(check, word):
+            table.complain(f"'{check.wrong}' needs '{word}'", "wrong")
     for word in (*JUDGEMENTS, "values"):
         if table.has(word):
             table.complain(f"'{word}' belongs to checks of kind 'argument'", word)
+    for word in ("sources", "through"):
+        if kind == "result" and table.has(word):
+            table.complain(f"'{word}' belongs to checks of kind 'callback'", word)
 
 
 def _message(table: Table) -> str:

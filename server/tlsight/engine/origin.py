@@ -1,0 +1,394 @@
+"""Where the content of an object comes from, over all functions of the unit.
+
+From an object the question goes to whatever writes it: assignments, calls that are handed it, and
+functions of the unit that fill or return it; from there to all that these were given. The order of
+steps is left out, so this says what may be in it. Whatever has no answer in this text is counted:
+a call that nobody knows, a global or a field that others may write.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+from tlsight.engine.callees import called
+from tlsight.engine.flow import definitions
+from tlsight.engine.index import tail
+from tlsight.engine.match import Match, call_matches
+from tlsight.engine.roles import Stage, plays
+from tlsight.engine.unit import last_name, path, strip
+from tlsight.ir import (
+    Act,
+    Assign,
+    Binary,
+    Braces,
+    Call,
+    CallKind,
+    Conditional,
+    Expr,
+    Index,
+    LambdaExpr,
+    Literal,
+    Member,
+    Name,
+    Unary,
+    walk,
+)
+from tlsight.text import Span
+
+BUDGET = 2_000
+"""Objects and expressions of one question."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A call that takes part, in which function, with the forms whose roles it plays."""
+
+    function: int
+    node: int
+    call: Call
+    matches: tuple[Match, ...]
+
+    def roles(self) -> frozenset[str]:
+        """All roles that the call plays."""
+        return frozenset(role for match in self.matches for role in match.binding.roles)
+
+
+@dataclass
+class Origin:
+    """What takes part in the content of an object."""
+
+    sources: list[Source] = field(default_factory=list)
+    literals: list[Literal] = field(default_factory=list)
+    handed: set[str] = field(default_factory=set)
+    """Parameters of the function where the question began."""
+    places: list[Span] = field(default_factory=list)
+    """Where the function in which the question began writes to the object itself."""
+    open: bool = False
+    """Something takes part of which this text does not tell where it comes from."""
+
+
+_ANYTHING = re.compile(r"(?:const\s+)?void\s*\*")
+
+Stop = Callable[[Source], bool]
+
+
+def of_value(
+    stage: Stage, start: int, function: int, node: int, expr: Expr, stop: Stop | None = None
+) -> Origin:
+    """Where the value of an expression comes from; `start` is the function whose parameters end it.
+
+    What `stop` is true of is a source, and is not looked behind.
+    """
+    search = _Search(stage, start, stop or _nowhere)
+    search.want(function, node, expr)
+    search.run()
+    return search.found
+
+
+def of_object(stage: Stage, start: int, name: str, stop: Stop | None = None) -> Origin:
+    """Where what is written to an object of a function comes from."""
+    search = _Search(stage, start, stop or _nowhere)
+    search.want_object(start, name)
+    search.run()
+    return search.found
+
+
+def written_size(stage: Stage, function: int, buffer: Expr) -> Iterator[str]:
+    """The local into which a call that fills a buffer puts how much it wrote, by its name."""
+    name = root(buffer)
+    for write in _writes(stage, function).get(name or "", ()):
+        for argument in write.call.arguments if write.call else ():
+            if isinstance(argument, Unary) and argument.operator == "&":
+                size = path(argument.operand)
+                if size and size != name and stage.unit.is_local(function, size):
+                    yield size
+
+
+def _nowhere(_: Source) -> bool:
+    return False
+
+
+@dataclass(frozen=True, slots=True)
+class _Write:
+    """A step that may put something into an object: the expressions that it puts together."""
+
+    node: int
+    parts: tuple[Expr, ...]
+    call: Call | None = None
+
+
+class _Search:
+    def __init__(self, stage: Stage, start: int, stop: Stop) -> None:
+        self.stage = stage
+        self.unit = stage.unit
+        self.start = start
+        self.stop = stop
+        self.found = Origin()
+        self._objects: set[tuple[int | None, str]] = set()
+        self._first: tuple[int | None, str] | None = None
+        self._calls: set[tuple[int, int]] = set()
+        self._waiting: list[tuple[int, int, Expr]] = []
+        self._open_objects: list[tuple[int | None, str]] = []
+
+    def want(self, function: int, node: int, expr: Expr) -> None:
+        """Effect: asks where the value of an expression comes from."""
+        self._waiting.append((function, node, expr))
+
+    def want_object(self, function: int, name: str) -> None:
+        """Effect: asks what is written to an object, by its name in a function."""
+        name = name.partition(".")[0]
+        home: int | None = function
+        while home is not None and name not in self.unit.variables[home]:
+            home = self.unit.module.functions[home].enclosing
+        key = (home, name)
+        if key not in self._objects:
+            self._first = self._first or key
+            self._objects.add(key)
+            self._open_objects.append(key)
+
+    def run(self) -> None:
+        """Effect: follows everything, until nothing is left or the budget is."""
+        steps = 0
+        while self._waiting or self._open_objects:
+            steps += 1
+            if steps > BUDGET:
+                self.found.open = True
+                return
+            if self._waiting:
+                self._expression(*self._waiting.pop())
+            else:
+                self._object(*self._open_objects.pop())
+
+    def _expression(self, function: int, node: int, expr: Expr) -> None:
+        if isinstance(expr, Literal):
+            self.found.literals.append(expr)
+        elif isinstance(expr, Call):
+            self._call(function, node, expr)
+        elif isinstance(expr, (Name, Member)):
+            self._denoted(function, expr)
+        elif isinstance(expr, LambdaExpr):
+            self.found.open = True
+        else:
+            inner = strip(expr)
+            parts = (inner,) if inner is not expr else _parts(expr)
+            self._waiting += [(function, node, part) for part in parts]
+
+    def _denoted(self, function: int, expr: Name | Member) -> None:
+        name = path(expr)
+        if name is None:
+            self.found.open = True
+            return
+        if isinstance(expr, Name) and self._is_constant(function, expr):
+            return
+        self.want_object(function, name)
+
+    def _is_constant(self, function: int, expr: Name) -> bool:
+        """Whether a name is a constant, an enumerator or a function: nothing is in it."""
+        if self.unit.is_local(function, expr.text):
+            return False
+        fact = self.unit.name_fact(expr.anchor)
+        if fact is not None and fact.kind in ("enumerator", "function", "method", "type"):
+            return True
+        return self.stage.index.names_constant(expr.text)
+
+    def _call(self, function: int, node: int, call: Call) -> None:
+        """Effect: a call takes part; so does all that it is given, unless it ends the search."""
+        key = (function, call.anchor)
+        if key in self._calls:
+            return
+        self._calls.add(key)
+        matches = tuple(
+            match
+            for match in call_matches(self.stage.index, self.unit, function, node, call)
+            if plays(self.stage, match)
+        )
+        source = Source(function, node, call, matches)
+        self.found.sources.append(source)
+        if self.stop(source):
+            return
+        bodies = called(self.unit, call)
+        for body in bodies:
+            for at, item in enumerate(self.unit.module.functions[body].nodes):
+                if item.act is Act.RETURN and item.expr is not None:
+                    self.want(body, at, item.expr)
+        if not bodies and not matches and not self._is_plain(function, call):
+            self.found.open = True  # whatever it does, it does it elsewhere
+        for argument in call.arguments:
+            self.want(function, node, argument)
+        if isinstance(call.callee, Member):
+            self.want(function, node, call.callee.base)
+
+    def _is_plain(self, function: int, call: Call) -> bool:
+        """Whether what a call yields is made of what it is given: pages declare it, or a class.
+
+        What comes as `void *` is whatever somebody has put there.
+        """
+        if call.kind is CallKind.CONSTRUCT:
+            return True
+        known = self.stage.index.declarations
+        if isinstance(call.callee, Member):
+            owner = self.unit.receiver_type(function, call.callee)
+            return any(owner in found.records for found in known)
+        name = self.stage.index.plain(last_name(call))
+        declared = [item for found in known for item in found.functions.get(name, ())]
+        return bool(declared) and not any(_ANYTHING.match(item.result) for item in declared)
+
+    def _object(self, home: int | None, name: str) -> None:
+        if home is None:
+            self._outer(name)
+            return
+        function = self.unit.module.functions[home]
+        for write in _writes(self.stage, home).get(name, ()):
+            if home == self.start and (home, name) == self._first:
+                node = function.nodes[write.node]
+                self.found.places.append(write.call.span if write.call else node.span)
+            self._write(home, write, name)
+        for pointer in _pointers(self.stage, home).get(name, ()):
+            self.want_object(home, pointer)
+        names = [item.name for item in function.parameters]
+        if name in names:
+            self._parameter(home, names.index(name), name)
+
+    def _parameter(self, function: int, position: int, name: str) -> None:
+        """Effect: what the callers hand over takes part."""
+        if function == self.start:
+            self.found.handed.add(name)
+            return
+        calls = self.unit.calls.get(tail(self.unit.module.functions[function].name), ())
+        handing = [
+            (caller, node, call.arguments[position])
+            for caller, node, call in calls
+            if position < len(call.arguments)
+        ]
+        self._waiting += handing
+        if not handing:
+            self.found.open = True
+
+    def _outer(self, name: str) -> None:
+        """Effect: what this unit puts into a global or a field takes part."""
+        written = False
+        for number in range(len(self.unit.module.functions)):
+            for write in _writes(self.stage, number).get(name, ()):
+                if name not in self.unit.variables[number]:
+                    written = True
+                    self._write(number, write, name)
+        variable = self.unit.global_variable(name)
+        if variable is None:
+            self.found.open = self.found.open or not written
+        elif variable.initial is not None:
+            self.want(0, 0, variable.initial)
+        elif not written:
+            self.found.open = True
+
+    def _write(self, function: int, write: _Write, name: str) -> None:
+        if write.call is None:
+            self._waiting += [(function, write.node, part) for part in write.parts]
+            return
+        for body in called(self.unit, write.call):
+            parameters = self.unit.module.functions[body].parameters
+            for parameter, argument in zip(parameters, write.call.arguments, strict=False):
+                if root(argument) == name:
+                    self.want_object(body, parameter.name)
+        self._call(function, write.node, write.call)
+
+
+def _parts(expr: Expr) -> tuple[Expr, ...]:
+    """What the value of an expression is made of."""
+    if isinstance(expr, Conditional):
+        return (expr.then, expr.otherwise)
+    if isinstance(expr, Binary):
+        return (expr.left, expr.right)
+    if isinstance(expr, Unary):
+        return (expr.operand,)
+    if isinstance(expr, Assign):
+        return (expr.value, expr.target)
+    if isinstance(expr, Index):
+        return (expr.base,)
+    if isinstance(expr, Braces):
+        return expr.items
+    return ()
+
+
+def root(expr: Expr) -> str | None:
+    """The object that an expression is, points into or is a part of."""
+    part = strip(expr)
+    while True:
+        if isinstance(part, Index):
+            part = strip(part.base)
+        elif isinstance(part, Unary) and part.operator in ("&", "*", "++", "p++"):
+            part = strip(part.operand)
+        elif isinstance(part, Binary) and part.operator in ("+", "-"):
+            part = strip(part.left)
+        else:
+            break
+    name = path(part)
+    return name.partition(".")[0] if name else None
+
+
+def _writes(stage: Stage, function: int) -> dict[str, list[_Write]]:
+    """What may put something into each object of a function, by its name."""
+    key = ("writes", function)
+    known = stage.unit.cache.get(key)
+    if known is None:
+        found: dict[str, list[_Write]] = {}
+        for at, node in enumerate(stage.unit.module.functions[function].nodes):
+            for name, write in _written(stage, function, at, node.evaluates):
+                found.setdefault(name, []).append(write)
+            variable = node.variable
+            if node.act is Act.DECLARE and variable is not None and variable.initial is not None:
+                found.setdefault(variable.name, []).append(_Write(at, (variable.initial,)))
+        known = stage.unit.cache[key] = found
+    assert isinstance(known, dict)
+    return known
+
+
+def _pointers(stage: Stage, function: int) -> dict[str, list[str]]:
+    """The locals that are made to point into each object of a function, by its name."""
+    key = ("pointers", function)
+    known = stage.unit.cache.get(key)
+    if known is None:
+        found: dict[str, list[str]] = {}
+        for name, items in definitions(stage.unit, function).items():
+            for variable in stage.unit.variables[function].get(name, ()):
+                if "*" not in variable.type and "auto" not in variable.type:
+                    continue
+                for item in items:
+                    target = root(item.value) if item.value is not None else None
+                    if target is not None and target != name:
+                        found.setdefault(target, []).append(name)
+        known = stage.unit.cache[key] = found
+    assert isinstance(known, dict)
+    return known
+
+
+def _written(
+    stage: Stage, function: int, at: int, expr: Expr | None
+) -> Iterator[tuple[str, _Write]]:
+    if expr is None:
+        return
+    for item in walk(expr):
+        if isinstance(item, Assign):
+            name = root(item.target)
+            if name is not None:
+                yield name, _Write(at, (item.value,))
+        elif isinstance(item, Call):
+            for number, argument in enumerate(item.arguments):
+                name = root(argument)
+                if name is not None and may_write(stage, function, item, number, argument):
+                    yield name, _Write(at, item.arguments, item)
+            if isinstance(item.callee, Member) and item.arguments:
+                name = root(item.callee.base)
+                if name is not None:
+                    yield name, _Write(at, item.arguments, item)
+
+
+def may_write(stage: Stage, function: int, call: Call, number: int, argument: Expr) -> bool:
+    """Whether a call may write through an argument, as far as its type tells."""
+    kind = stage.unit.parameter_type(function, call, number)
+    if kind is None:
+        kind = stage.unit.type_of(function, strip(argument)) or ""
+    if "*" not in kind and "&" not in kind and "[" not in kind:
+        return False
+    return "const" not in kind.partition("*")[0].split()

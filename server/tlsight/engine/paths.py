@@ -1,0 +1,279 @@
+"""How a function may end: every way through it, with what is known of its variables on the way.
+
+A way carries the numbers that its locals hold for certain. A test whose outcome they settle is
+left on one side only; what a test tells is kept. A budget bounds the ways; when it runs out the
+answer is None, which means unknown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from tlsight.engine.callees import called
+from tlsight.engine.roles import Stage
+from tlsight.engine.unit import path
+from tlsight.engine.values import possible
+from tlsight.ir import (
+    Act,
+    Assign,
+    Binary,
+    Call,
+    Cast,
+    Conditional,
+    Edge,
+    Evaluated,
+    Expr,
+    Literal,
+    Name,
+    Node,
+    Unary,
+    walk,
+)
+from tlsight.text import Span
+
+BUDGET = 5_000
+"""States of one walk."""
+_DEPTH = 3
+"""Calls of functions of the unit that are walked through in turn."""
+
+Numbers = Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """One way to end: the number that is returned, None if it is not known; and where."""
+
+    value: int | None
+    span: Span
+    expr: Expr | None
+    known: tuple[tuple[str, int], ...]
+    """What the locals hold there."""
+
+
+def endings(
+    stage: Stage, function: int, handed: Numbers, depth: int = _DEPTH
+) -> tuple[Ending, ...] | None:
+    """All ways in which a function returns, if its parameters hold these numbers."""
+    key = ("endings", function, tuple(sorted(handed.items())))
+    if key not in stage.unit.cache:
+        stage.unit.cache[key] = None  # for a function that calls itself
+        stage.unit.cache[key] = _Walk(stage, function, depth).run(handed)
+    known = stage.unit.cache[key]
+    assert known is None or isinstance(known, tuple)
+    return known
+
+
+_State = frozenset[tuple[str, int]]
+
+
+class _Walk:
+    """One walk through a function."""
+
+    def __init__(self, stage: Stage, function: int, depth: int) -> None:
+        self.stage = stage
+        self.function = function
+        self.depth = depth
+        self.nodes = stage.unit.module.functions[function].nodes
+
+    def run(self, handed: Numbers) -> tuple[Ending, ...] | None:
+        """All endings, in the order of the text."""
+        start = (0, frozenset(handed.items()))
+        seen = {start}
+        waiting = [start]
+        found: dict[Ending, None] = {}
+        while waiting:
+            at, state = waiting.pop()
+            node = self.nodes[at]
+            numbers = dict(state)
+            if node.act is Act.RETURN:
+                known = tuple(sorted(state))
+                for expr in self._arms(at, node.expr, numbers):
+                    value = self._value(at, expr, numbers) if expr is not None else None
+                    found[Ending(value, node.span, expr, known)] = None
+                continue
+            self._act(at, node, numbers)
+            for edge in node.next:
+                reached = self._along(at, node, edge, numbers)
+                if reached is None:
+                    continue
+                step = (edge.target, frozenset(reached.items()))
+                if step not in seen:
+                    seen.add(step)
+                    waiting.append(step)
+            if len(seen) > BUDGET:
+                return None
+        return tuple(sorted(found, key=lambda item: item.span))
+
+    def _arms(self, at: int, expr: Expr | None, numbers: Numbers) -> tuple[Expr | None, ...]:
+        """What may be returned: one of two, where a condition leaves that open."""
+        inner = expr.expr if isinstance(expr, Evaluated) else expr
+        if not isinstance(inner, Conditional):
+            return (expr,)
+        if self._value(at, inner.condition, numbers) is not None:
+            return (expr,)
+        return (
+            *self._arms(at, inner.then, numbers),
+            *self._arms(at, inner.otherwise, numbers),
+        )
+
+    def _act(self, at: int, node: Node, numbers: dict[str, int]) -> None:
+        """Effect: notes what a node does to the locals."""
+        if node.evaluates is not None:
+            for expr in walk(node.evaluates):
+                self._evaluate(at, expr, numbers)
+        if node.act is Act.DECLARE and node.variable is not None:
+            self._set(at, node.variable.name, node.variable.initial, numbers)
+
+    def _evaluate(self, at: int, expr: Expr, numbers: dict[str, int]) -> None:
+        if isinstance(expr, Assign):
+            name = path(expr.target)
+            if name is not None:
+                self._set(at, name, expr.value if expr.operator == "=" else None, numbers)
+        elif isinstance(expr, Unary) and expr.operator in ("++", "--", "p++", "p--", "&"):
+            numbers.pop(path(expr.operand) or "", None)
+        elif isinstance(expr, Call):
+            for number, argument in enumerate(expr.arguments):
+                if (name := path(argument)) in numbers and self._is_written(expr, number):
+                    numbers.pop(name or "", None)
+
+    def _is_written(self, call: Call, argument: int) -> bool:
+        """Whether a call takes an argument by a reference through which it may write."""
+        kind = self.stage.unit.parameter_type(self.function, call, argument) or ""
+        return kind.rstrip().endswith("&") and "const" not in kind
+
+    def _set(self, at: int, name: str, value: Expr | None, numbers: dict[str, int]) -> None:
+        number = self._value(at, value, numbers) if value is not None else None
+        if number is None:
+            numbers.pop(name, None)
+        else:
+            numbers[name] = number
+
+    def _along(
+        self, at: int, node: Node, edge: Edge, numbers: dict[str, int]
+    ) -> dict[str, int] | None:
+        """What is known past an edge; None if it is not taken."""
+        if node.act is Act.TEST and isinstance(edge.when, bool) and node.expr is not None:
+            value = self._value(at, node.expr, numbers)
+            if value is not None and bool(value) != edge.when:
+                return None
+            return {**numbers, **self._told(at, node.expr, edge.when, numbers)}
+        if node.act is Act.SWITCH and isinstance(edge.when, tuple) and node.expr is not None:
+            value = self._value(at, node.expr, numbers)
+            cases = [self._value(at, case.value, {}) for case in edge.when if case.value]
+            default = any(case.value is None for case in edge.when)
+            if value is not None and None not in cases and value not in cases and not default:
+                return None
+            name = path(node.expr)
+            if name and len(cases) == 1 and not default and cases[0] is not None:
+                return {**numbers, name: cases[0]}
+        return dict(numbers)
+
+    def _told(self, at: int, test: Expr, holds: bool, numbers: dict[str, int]) -> dict[str, int]:
+        """What the outcome of a test tells of a local."""
+        test = test.expr if isinstance(test, Evaluated) else test
+        if isinstance(test, Unary) and test.operator == "!":
+            return self._told(at, test.operand, not holds, numbers)
+        if isinstance(test, Binary) and test.operator in ("==", "!="):
+            for side, other in ((test.left, test.right), (test.right, test.left)):
+                name, value = path(side), self._value(at, other, numbers)
+                if name and value is not None and holds == (test.operator == "=="):
+                    return {name: value}
+            return {}
+        target = test.target if isinstance(test, Assign) else test
+        name = path(target) if not holds and not isinstance(target, Call) else None
+        return {name: 0} if name and self._is_local(name) else {}
+
+    def _is_local(self, name: str) -> bool:
+        return self.stage.unit.is_local(self.function, name.partition(".")[0])
+
+    def _value(self, at: int, expr: Expr, numbers: Numbers) -> int | None:
+        """The number that an expression has for certain."""
+        if isinstance(expr, (Cast, Evaluated)):
+            return self._value(at, expr.operand if isinstance(expr, Cast) else expr.expr, numbers)
+        if isinstance(expr, Literal):
+            if expr.kind == "null":
+                return 0
+            return int(expr.value) if isinstance(expr.value, int) else None
+        if isinstance(expr, Assign):
+            return self._value(at, expr.value, numbers) if expr.operator == "=" else None
+        if isinstance(expr, Unary):
+            return self._unary(at, expr, numbers)
+        if isinstance(expr, Binary):
+            return self._binary(at, expr, numbers)
+        if isinstance(expr, Conditional):
+            return self._conditional(at, expr, numbers)
+        name = path(expr) if not isinstance(expr, Call) else None
+        if name is not None and name in numbers:
+            return numbers[name]
+        if isinstance(expr, Call):
+            return self._call(at, expr, numbers)
+        if isinstance(expr, Name) and not self._is_local(expr.text):
+            return self._constant(at, expr)
+        return None
+
+    def _constant(self, at: int, expr: Expr) -> int | None:
+        values = possible(self.stage.index, self.stage.unit, self.function, at, expr)
+        numbers = {value.number for value in values}
+        return numbers.pop() if len(numbers) == 1 else None
+
+    def _unary(self, at: int, expr: Unary, numbers: Numbers) -> int | None:
+        value = self._value(at, expr.operand, numbers)
+        if value is None:
+            return None
+        return {"!": int(not value), "-": -value, "+": value, "~": ~value}.get(expr.operator)
+
+    def _binary(self, at: int, expr: Binary, numbers: Numbers) -> int | None:
+        left = self._value(at, expr.left, numbers)
+        right = self._value(at, expr.right, numbers)
+        if expr.operator == ",":
+            return right
+        if expr.operator == "&&":
+            if 0 in (left, right):
+                return 0
+            return None if left is None or right is None else 1
+        if expr.operator == "||":
+            if left or right:
+                return 1
+            return None if left is None or right is None else 0
+        if left is None or right is None:
+            return None
+        results = {
+            "==": int(left == right),
+            "!=": int(left != right),
+            "<": int(left < right),
+            ">": int(left > right),
+            "<=": int(left <= right),
+            ">=": int(left >= right),
+            "+": left + right,
+            "-": left - right,
+            "*": left * right,
+            "&": left & right,
+            "|": left | right,
+        }
+        return results.get(expr.operator)
+
+    def _conditional(self, at: int, expr: Conditional, numbers: Numbers) -> int | None:
+        condition = self._value(at, expr.condition, numbers)
+        then = self._value(at, expr.then, numbers)
+        otherwise = self._value(at, expr.otherwise, numbers)
+        if condition is not None:
+            return then if condition else otherwise
+        return then if then == otherwise else None
+
+    def _call(self, at: int, call: Call, numbers: Numbers) -> int | None:
+        """What a function of the unit returns, whatever way it takes."""
+        targets = called(self.stage.unit, call)
+        if not targets or self.depth == 0:
+            return None
+        values: set[int | None] = set()
+        for target in targets:
+            parameters = self.stage.unit.module.functions[target].parameters
+            given = {
+                parameter.name: number
+                for parameter, argument in zip(parameters, call.arguments, strict=False)
+                if (number := self._value(at, argument, numbers)) is not None
+            }
+            ends = endings(self.stage, target, given, self.depth - 1)
+            values |= {None} if not ends else {end.value for end in ends}
+        return values.pop() if len(values) == 1 else None
