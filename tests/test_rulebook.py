@@ -346,7 +346,7 @@ PROPERTY_MISTAKES = [
     ('judge = "version"', 'judge = "version"\nconstant = true', "17: 'constant' beside 'judge'"),
     ('argument = "version"', 'argument = "versions"', "13: no form of the role 'start' has a slot"),
     ('argument = "version"', "", "16: 'judge' judges an 'argument', which is missing"),
-    ('judge = "version"', 'wrong = "unchecked"', "16: 'wrong' belongs to checks of kind 'result'"),
+    ('judge = "version"', 'wrong = "unchecked"', "16: 'wrong' belongs to checks of another kind"),
     ('roles = ["start"]', 'roles = ["stat"]', "13: warning: no library binds the role 'stat'"),
     ("## Toy", "## Toys", "25: 'Toys' is the title of no library page: 'Toy'"),
     ("```c bad", "```c", "25: a block of code is 'bad', 'good' or 'fixed'"),

@@ -136,6 +136,11 @@ class Binding:
     """A method call on an object of unknown type plays the role by its name alone."""
     mend: Mend | None = None
     callback: Callback | None = None
+    makes: bool = False
+    """The result is a new object (of a constructor, the object itself)."""
+    gives: Mapping[str, str] = field(default_factory=lambda: _NONE)
+    """Object to object, by slot, `this` or `result`: what is done to the second is done to the
+    first as well."""
     note: str = ""
     """One clause for the message: what failure or this value means here."""
     place: str = ""
@@ -249,7 +254,7 @@ class Check:
     `minimum` (a policy number), `needs` (a policy set of which a list must hold one), `constant`
     (its content is a constant), `matches` (a regular expression over string literals, wherever they
     stand if there are no roles), `capacity` (the buffer is smaller than what is written).
-    `result`, `callback` kind: `wrong` names the mistake (see `engine.result`, `engine.callback`).
+    The other kinds: `wrong` names the mistake (see the module of that name in `engine`).
     """
 
     roles: tuple[str, ...]
@@ -268,6 +273,10 @@ class Check:
     """Roles, or `role.argument`, from which data must come, or must not."""
     through: tuple[str, ...] = ()
     """`role.argument`: only what reaches this argument of what makes the data counts."""
+    needs_one: tuple[str, ...] = ()
+    """Roles of which one must be played on the same object."""
+    given: tuple[str, ...] = ()
+    """Roles of which each must be played on the same object for the check to apply."""
     unless: tuple[str, ...] = ()
     """Roles that, played in the unit on the same object, settle the matter."""
     despite: tuple[str, ...] = ()
@@ -321,7 +330,7 @@ class Property:
     aspect: str
     title: str
     kind: str
-    """argument, result or callback; further kinds are later engines."""
+    """argument, result, callback or typestate; further kinds are later engines."""
     severity: Severity
     cwe: tuple[int, ...]
     checks: tuple[Check, ...]

@@ -17,6 +17,7 @@ from tlsight.engine.index import Index, build
 from tlsight.engine.match import tags_at
 from tlsight.engine.result import check_result
 from tlsight.engine.roles import Stage, abandoned
+from tlsight.engine.typestate import check_typestate
 from tlsight.engine.unit import Unit
 from tlsight.finding import Finding, Suppression, Unanalysed
 from tlsight.rule import Property
@@ -47,6 +48,8 @@ def _checked(stage: Stage, rule: Property, suites: Suites) -> Iterator[Finding]:
             yield from check_result(stage, rule, item)
         elif rule.kind == "callback":
             yield from check_callback(stage, rule, item)
+        elif rule.kind == "typestate":
+            yield from check_typestate(stage, rule, item)
 
 
 def known_names(index: Index) -> frozenset[str]:

@@ -19,7 +19,9 @@ _NUMBER = re.compile(r"(0[xX][0-9a-fA-F]+|0[bB][01]+|\d+)[uUlL]*")
 _WRAPPED = re.compile(r"\(*\s*(?:\(\w[\w\s]*\)\s*)?(-?[0-9][0-9a-zA-Z]*)\s*\)*")
 _SHIFT = re.compile(r"\(*\s*(?:\(\w[\w\s]*\)\s*)?(\d+)[uUlL]*\s*<<\s*(\d+)\s*\)*")
 _IDENTIFIER = re.compile(r"[A-Za-z_]\w*(?:::\w+)*")
-_CONDITIONS = frozenset({"null", "not-null", "literal", "parameter", "absent", "true", "false"})
+_CONDITIONS = frozenset(
+    {"null", "not-null", "literal", "parameter", "elsewhere", "absent", "true", "false"}
+)
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
+from tlsight.engine.callees import denoted
 from tlsight.engine.index import Index, integer, spelled, tail
 from tlsight.engine.match import Match, around, matches, occasion, tags_at
 from tlsight.engine.releases import is_before
@@ -116,6 +117,9 @@ def holds(stage: Stage, match: Match, slot: str, condition: str) -> bool:
         return match.arguments.get(slot) is None
     if condition == "parameter":
         return _is_parameter(stage, match, slot)
+    if condition == "elsewhere":
+        expr = match.arguments.get(slot)
+        return denoted(stage.unit, match.function, match.node, expr) is None
     if condition.startswith("except "):
         return not _is_surely(stage, match, slot, condition.removeprefix("except "))
     values = stage.values(match, slot)
@@ -145,7 +149,7 @@ def relevant(stage: Stage, match: Match, slot: str, value: Value) -> bool:
     )
 
 
-_OF_THE_ARGUMENT = ("absent", "not-null", "parameter")
+_OF_THE_ARGUMENT = ("absent", "elsewhere", "not-null", "parameter")
 """Conditions that hold of an argument as a whole, not of one of its values."""
 
 

@@ -15,7 +15,9 @@ from tlsight.rulebook.table import nearest
 _WORD = re.compile(r"[A-Za-z_]\w*")
 _COMMENT = re.compile(r"//[^\n]*|/\*.*?\*/", re.DOTALL)
 _QUALIFIED = re.compile(r"[A-Za-z_]\w*(?:::[A-Za-z_]\w*)*")
-_CONDITION_WORDS = ("null", "not-null", "literal", "parameter", "absent", "true", "false")
+_CONDITION_WORDS = (
+    *("null", "not-null", "literal", "parameter", "elsewhere", "absent", "true", "false"),
+)
 
 
 def disagreements(
@@ -61,6 +63,7 @@ def _declared(libraries: Mapping[str, Library]) -> frozenset[str]:
 def _unbound(check: Check, bound: _Bound) -> Iterator[Problem]:
     sinks = (sink.partition(".")[0] for sink in (*check.sinks, *check.sources, *check.through))
     named = (*check.unless, *check.despite, *check.only_with, *check.not_as)
+    named = (*named, *check.needs_one, *check.given)
     for role in (*check.roles, *sinks, *named):
         if role not in bound:
             hint = nearest(role, bound)

@@ -34,7 +34,7 @@ _NAME = re.compile(r"[a-z][a-z0-9-]*")
 _COMPARISON = r"(==|!=|<=|<|>=|>) (-?\d+|null)"
 _RESULT = re.compile(rf"{_COMPARISON}( or {_COMPARISON})*|true|false")
 _CONDITION = re.compile(
-    r"null|not-null|literal|parameter|absent|true|false|-?\d+|0x[0-9A-Fa-f]+"
+    r"null|not-null|literal|parameter|elsewhere|absent|true|false|-?\d+|0x[0-9A-Fa-f]+"
     r"|((has|lacks|not|except) )?[A-Za-z_]\w*(::[A-Za-z_]\w*)*|(not|except) -?\d+"
 )
 _WRITES = re.compile(r"\d+|@(?P<value>[a-z][a-z0-9-]*)|size:(?P<size>[a-z][a-z0-9-]*)")
@@ -159,6 +159,8 @@ def _binding(library: str, call: str, table: Table) -> Binding | None:
         name_tells=table.flag("name-tells"),
         mend=_mend(mend, names) if mend is not None else None,
         callback=_callback(callback, names) if callback is not None else None,
+        makes=table.flag("makes"),
+        gives=table.text_by_name("gives"),
         note=table.text("note"),
         place=table.place(),
     )
@@ -186,6 +188,8 @@ def _check_binding(table: Table, binding: Binding, names: set[str]) -> None:
     for key in ("where", "values", "writes"):
         for name in getattr(binding, key):
             _check_slot(table, key, name, names | set(binding.means))
+    for name in (*binding.gives, *binding.gives.values()):
+        _check_slot(table, "gives", name, names | {"result"})
     for name, conditions in binding.where.items():
         for condition in conditions:
             if not _CONDITION.fullmatch(condition):

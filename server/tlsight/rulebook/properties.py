@@ -16,7 +16,7 @@ from tlsight.rulebook.markdown import Page
 from tlsight.rulebook.table import Table, nearest, read_tables
 
 ASPECTS = ("practice", "errors", "cookie", "memory", "integrity", "input")
-KINDS = ("argument", "result", "callback")
+KINDS = ("argument", "result", "callback", "typestate")
 JUDGEMENTS = ("judge", "minimum", "needs", "constant", "matches", "capacity")
 WRONGS = (
     "unchecked",
@@ -36,6 +36,7 @@ CALLBACK_WRONGS = (
     "length-trusted",
     "overflows",
 )
+TYPESTATE_WRONGS = ("never",)
 TAGS = ("deprecated",)
 PLACEHOLDERS = (
     "call",
@@ -57,6 +58,13 @@ _SINK = re.compile(r"[a-z][a-z0-9-]*(\.[a-z][a-z0-9-]*)?")
 _NEED_SINKS = ("as-length", "unclassified", "unreported", "plays", "length-trusted")
 _NEED_ARGUMENT = ("data-unguarded", "from", "not-from", "length-trusted", "overflows")
 _NEED_SOURCES = ("from", "not-from", "made-inside")
+_OWNERS = {
+    "sources": "callback",
+    "through": "callback",
+    "needs-one": "typestate",
+    "given": "typestate",
+}
+"""Words that one kind of check has, and no other."""
 
 
 def read_property(
@@ -143,6 +151,8 @@ def _check(kind: str, table: Table) -> Check:
         sinks=table.texts("sinks"),
         sources=table.texts("sources"),
         through=table.texts("through"),
+        needs_one=table.texts("needs-one"),
+        given=table.texts("given"),
         unless=table.texts("unless"),
         despite=table.texts("despite"),
         only_with=table.texts("only-with"),
@@ -159,6 +169,8 @@ def _check(kind: str, table: Table) -> Check:
         _check_wrong(table, check, kind, WRONGS)
     elif kind == "callback":
         _check_wrong(table, check, kind, CALLBACK_WRONGS)
+    elif kind == "typestate":
+        _check_wrong(table, check, kind, TYPESTATE_WRONGS)
     for word in ("sinks", "sources", "through"):
         for name in getattr(check, word):
             if not _SINK.fullmatch(name):
@@ -177,9 +189,9 @@ def _check_argument(table: Table, check: Check) -> None:
         table.complain(f"'{judgements[0]}' judges an 'argument', which is missing", judgements[0])
     if check.values and not (check.judge or check.needs or check.minimum):
         table.complain("'values' reads what 'judge', 'needs' or 'minimum' judges", "values")
-    for word in ("wrong", "sinks", "sources", "through"):
+    for word in ("wrong", "sinks", *_OWNERS):
         if table.has(word):
-            table.complain(f"'{word}' belongs to checks of kind 'result' or 'callback'", word)
+            table.complain(f"'{word}' belongs to checks of another kind", word)
 
 
 def _check_wrong(table: Table, check: Check, kind: str, wrongs: tuple[str, ...]) -> None:
@@ -193,15 +205,16 @@ def _check_wrong(table: Table, check: Check, kind: str, wrongs: tuple[str, ...])
         ("argument", _NEED_ARGUMENT),
         ("sinks", _NEED_SINKS),
         ("sources", _NEED_SOURCES),
+        ("needs-one", TYPESTATE_WRONGS),
     ):
-        if check.wrong in needing and not getattr(check, word):
+        if check.wrong in needing and not getattr(check, word.replace("-", "_")):
             table.complain(f"'{check.wrong}' needs '{word}'", "wrong")
     for word in (*JUDGEMENTS, "values"):
         if table.has(word):
             table.complain(f"'{word}' belongs to checks of kind 'argument'", word)
-    for word in ("sources", "through"):
-        if kind == "result" and table.has(word):
-            table.complain(f"'{word}' belongs to checks of kind 'callback'", word)
+    for word, owner in _OWNERS.items():
+        if kind != owner and table.has(word):
+            table.complain(f"'{word}' belongs to checks of kind '{owner}'", word)
 
 
 def _message(table: Table) -> str:

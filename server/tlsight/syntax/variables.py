@@ -114,7 +114,8 @@ def _initial(
         return _retarget(unit, expression(unit, value), text, base)
     if not declared.pointer and is_class(unit, base):
         callee = Name(unit.span(name), _class_name(base), where)
-        return construct(unit, callee, value, unit.span(declarator), text)
+        span = Span(unit.span(declarator).start, unit.span(value).end)
+        return construct(unit, callee, value, span, text)
     if declared.type.endswith("]") or (base.type in _PLAIN and value.type == "initializer_list"):
         return expression(unit, value)
     given = arguments(unit, value)

@@ -1,0 +1,432 @@
+"""Which names of a unit stand for the same object, and what is done to it anywhere.
+
+Names that are set to each other, handed to each other as argument and parameter, or returned to
+each other are one object, without regard to order. So are the fields of one class, whatever the
+instance. What is done to an object is the roles that calls play on it; an object may be *given*
+what is done to another (a session that is made from a context). It is *made* here where a call that
+makes one, or a definition, stands in this text; it is *open* where code that is not here gets it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from tlsight.engine.callees import called
+from tlsight.engine.index import tail
+from tlsight.engine.match import Match
+from tlsight.engine.roles import Stage, played
+from tlsight.engine.unit import bare, last_name, strip
+from tlsight.ir import (
+    Act,
+    Assign,
+    Braces,
+    Call,
+    CallKind,
+    Cast,
+    Conditional,
+    Evaluated,
+    Expr,
+    Function,
+    Index,
+    LambdaExpr,
+    Member,
+    Name,
+    Node,
+    Unary,
+    Variable,
+    walk,
+)
+from tlsight.text import Span
+
+RESULT = "result"
+THIS = "this"
+
+Place = tuple[object, str]
+"""Where an object is kept: function and name, class and field, or None and a global's name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """A role that is played on an object: by which match, in which slot."""
+
+    match: Match
+    slot: str
+
+
+@dataclass
+class _Class:
+    """All names of one object."""
+
+    events: dict[str, list[Event]] = field(default_factory=dict)
+    made: list[Span] = field(default_factory=list)
+    open: bool = False
+    told: bool = False
+    """It is the result of a call that pages know."""
+    gives: set[Place] = field(default_factory=set)
+    """What is done to these is done to it."""
+
+
+class Objects:
+    """The objects of a unit. Built once; asked by place or by expression."""
+
+    def __init__(self, stage: Stage) -> None:
+        self.stage = stage
+        self.unit = stage.unit
+        self._parent: dict[Place, Place] = {}
+        self._classes: dict[Place, _Class] = {}
+        self._results: dict[int, Place] = {}
+        """By anchor of a call: where its result is kept."""
+        for number, function in enumerate(self.unit.module.functions):
+            self._parameters(number, function)
+            for node in function.nodes:
+                self._node(number, node)
+        self._note_events()
+
+    def of(self, match: Match, slot: str) -> Place | None:
+        """The object in a slot of a match, `this` or `result`."""
+        if slot == RESULT or (slot == THIS and THIS not in match.arguments):
+            if not isinstance(match.site, Call):
+                return None
+            made = match.site.kind is CallKind.CONSTRUCT and match.site.target
+            if made and not self.unit.is_local(match.function, made):
+                return self._find(self._declaring(match.function, made))
+            return self._find(self._result(match.function, match.site))
+        expr = match.arguments.get(slot)
+        place = self._place(match.function, expr) if expr is not None else None
+        return self._find(place) if place is not None else None
+
+    def closure(self, place: Place) -> Iterator[_Class]:
+        """An object, and all whose deeds it is given."""
+        seen: set[Place] = set()
+        waiting = [self._find(place)]
+        while waiting:
+            here = waiting.pop()
+            if here in seen:
+                continue
+            seen.add(here)
+            found = self._class(here)
+            yield found
+            waiting += [self._find(other) for other in found.gives]
+
+    # Names that are one object.
+
+    def _find(self, place: Place) -> Place:
+        parent = self._parent.get(place, place)
+        if parent == place:
+            return place
+        top = self._find(parent)
+        self._parent[place] = top
+        return top
+
+    def _class(self, place: Place) -> _Class:
+        return self._classes.setdefault(self._find(place), _Class())
+
+    def _join(self, left: Place, right: Place) -> None:
+        left, right = self._find(left), self._find(right)
+        if left == right:
+            return
+        one, other = self._class(left), self._class(right)
+        self._parent[right] = left
+        one.made += other.made
+        one.open = one.open or other.open
+        one.told = one.told or other.told
+        one.gives |= other.gives
+        del self._classes[right]
+
+    # What a text says of them.
+
+    def _parameters(self, number: int, function: Function) -> None:
+        """Effect: what a function is handed by value is its own."""
+        for parameter in function.parameters:
+            if parameter.name and _is_value(parameter.type):
+                self._declared((number, parameter.name), parameter)
+
+    def _node(self, number: int, node: Node) -> None:
+        if node.evaluates is not None:
+            for expr in walk(node.evaluates):
+                if isinstance(expr, Assign) and expr.operator == "=":
+                    target = self._place(number, expr.target)
+                    if target is not None:
+                        self._set(number, target, expr.value)
+                elif isinstance(expr, Call):
+                    self._call(number, expr)
+                    self._initialised(number, expr)
+        if node.act is Act.DECLARE and node.variable is not None:
+            place = self._declaring(number, node.variable.name)
+            self._declared(place, node.variable)
+            if node.variable.initial is not None:
+                self._set(number, place, node.variable.initial)
+        if node.act is Act.RETURN and node.expr is not None:
+            self._set(number, (number, "<return>"), node.expr)
+            if not self._is_called(number):
+                self._class((number, "<return>")).open = True
+
+    def _initialised(self, number: int, call: Call) -> None:
+        """Effect: `m(a)` before the body of a constructor sets a field."""
+        function = self.unit.module.functions[number]
+        if not call.target or function.kind != "constructor" or not function.owner:
+            return
+        if self.unit.is_local(number, call.target):
+            return
+        place = self._field(function.owner, call.target)
+        known = self._result(number, call)
+        if self._is_known(bare(call.callee.text if isinstance(call.callee, Name) else "")):
+            self._join(place, known)
+        elif len(call.arguments) == 1:
+            self._set(number, place, call.arguments[0])
+
+    def _declaring(self, number: int, name: str) -> Place:
+        """The place of a variable that a function declares, or whose initialiser it is."""
+        function = self.unit.module.functions[number]
+        if function.kind != "initialiser":
+            return self._home(number, name)
+        return self._field(function.owner, name) if function.owner else (None, tail(name))
+
+    def _declared(self, place: Place, variable: Variable) -> None:
+        """Effect: a variable that is an object, and no pointer to one, is made where it stands."""
+        if _is_value(variable.type) and self._is_known(bare(variable.type)):
+            self._class(place).made.append(variable.span)
+
+    def _is_known(self, record: str) -> bool:
+        return any(record in found.records for found in self.stage.index.declarations)
+
+    def _set(self, number: int, target: Place, value: Expr) -> None:
+        """Effect: a name is set to a value."""
+        value = strip(value)
+        if isinstance(value, Conditional):
+            self._set(number, target, value.then)
+            self._set(number, target, value.otherwise)
+        elif isinstance(value, Call):
+            self._join(target, self._result(number, value))
+        elif isinstance(value, Assign):
+            self._set(number, target, value.value)
+        elif isinstance(value, Braces):
+            for item in value.items:
+                self._leave(number, item)
+        else:
+            place = self._place(number, value)
+            if place is not None:
+                self._join(target, place)
+
+    def _result(self, number: int, call: Call) -> Place:
+        """The object that a call yields."""
+        known = self._results.get(call.anchor)
+        if known is not None:
+            return known
+        place: Place = (number, f"<call at {call.anchor}>")
+        self._results[call.anchor] = place
+        bodies = called(self.unit, call)
+        for body in bodies:
+            self._join(place, (body, "<return>"))
+        if call.kind is CallKind.NEW:
+            self._class(place).made.append(call.span)
+        elif bodies:
+            return place
+        elif self._wraps(call):
+            self._hand(number, call.arguments[0], place)
+        elif self._is_library(number, call):
+            self._class(place).told = True
+        else:
+            self._class(place).open = True  # made, and perhaps prepared, elsewhere
+        return place
+
+    def _wraps(self, call: Call) -> bool:
+        """Whether a call only moves, or wraps, the one object that it is handed."""
+        if len(call.arguments) != 1 or not isinstance(call.callee, Name):
+            return False
+        kind = call.callee.text
+        if call.kind not in (CallKind.CONSTRUCT, CallKind.NEW):
+            return kind.startswith("std::")
+        return "<" in kind or not self._is_known(bare(kind))
+
+    def _call(self, number: int, call: Call) -> None:
+        """Effect: what is handed to functions of the unit is theirs; other code opens it."""
+        bodies = called(self.unit, call)
+        for body in bodies:
+            parameters = self.unit.module.functions[body].parameters
+            for parameter, argument in zip(parameters, call.arguments, strict=False):
+                if parameter.name:
+                    self._hand(number, argument, (body, parameter.name))
+        if bodies or self._is_library(number, call) or self._wraps(call):
+            return
+        for argument in call.arguments:
+            self._leave(number, argument)
+        if isinstance(call.callee, Member) and not self._is_own(number, call):
+            self._leave(number, call.callee.base)
+
+    def _hand(self, number: int, argument: Expr, parameter: Place) -> None:
+        value = strip(argument)
+        if isinstance(value, Call):
+            self._join(parameter, self._result(number, value))
+            return
+        place = self._place(number, value)
+        if place is not None:
+            self._join(parameter, place)
+
+    def _leave(self, number: int, argument: Expr) -> None:
+        """Effect: code that is not here gets an object."""
+        value = strip(argument)
+        if isinstance(value, LambdaExpr):
+            return
+        if isinstance(value, Braces):
+            for item in value.items:
+                self._leave(number, item)
+            return
+        place = (
+            self._result(number, value) if isinstance(value, Call) else self._place(number, value)
+        )
+        if place is not None:
+            self._class(place).open = True
+
+    def _is_library(self, number: int, call: Call) -> bool:
+        """Whether pages declare what is called: then they say what it does."""
+        known = self.stage.index.declarations
+        if call.kind in (CallKind.CONSTRUCT, CallKind.NEW):
+            kind = call.callee.text if isinstance(call.callee, Name) else ""
+            return self._is_known(bare(kind))
+        if isinstance(call.callee, Member):
+            owner = self.unit.receiver_type(number, call.callee)
+            return any(owner in found.records for found in known)
+        name = self.stage.index.plain(last_name(call))
+        if name in self.stage.index.calls:
+            return True
+        owner = name.rpartition("::")[0]
+        return any(name in found.functions or owner in found.records for found in known)
+
+    def _is_own(self, number: int, call: Call) -> bool:
+        """Whether a method is called on the object itself, or on one whose class is here."""
+        assert isinstance(call.callee, Member)
+        owner = self.unit.receiver_type(number, call.callee)
+        return owner is not None and owner in self.unit.module.declarations.records
+
+    def _is_called(self, number: int) -> bool:
+        """Whether what a function returns is taken here."""
+        function = self.unit.module.functions[number]
+        return bool(self.unit.calls.get(tail(function.name)))
+
+    def _home(self, number: int, name: str) -> Place:
+        """The place of a local, in whichever function around declares it."""
+        home: int | None = number
+        while home is not None:
+            if name in self.unit.variables[home]:
+                return (home, name)
+            home = self.unit.module.functions[home].enclosing
+        return (number, name)
+
+    def _place(self, number: int, expr: Expr) -> Place | None:
+        """Where the object that an expression denotes is kept; None where it is not known."""
+        while True:
+            if isinstance(expr, (Cast, Evaluated)):
+                expr = expr.operand if isinstance(expr, Cast) else expr.expr
+            elif isinstance(expr, Unary) and expr.operator in ("&", "*"):
+                expr = expr.operand
+            elif isinstance(expr, Index):
+                expr = expr.base
+            elif isinstance(expr, Call) and not expr.arguments and isinstance(expr.callee, Member):
+                expr = expr.callee.base
+            else:
+                break
+        if isinstance(expr, Call):
+            return self._result(number, expr)
+        if isinstance(expr, Assign):
+            return self._place(number, expr.target)
+        if isinstance(expr, Name):
+            return self._named(number, expr)
+        if isinstance(expr, Member):
+            owner = self.unit.receiver_type(number, expr)
+            return self._field(owner, expr.name) if owner else None
+        return None
+
+    def _named(self, number: int, expr: Name) -> Place | None:
+        name = expr.text
+        if name == THIS:
+            return (self.unit.owner_of(number), THIS)
+        if self.unit.is_local(number, name):
+            return self._home(number, name)
+        owner = self.unit.owner_of(number)
+        if owner and self.unit.field(owner, tail(name)) is not None:
+            return self._field(owner, tail(name))
+        variable = self.unit.global_variable(name)
+        if variable is None:
+            return None
+        place: Place = (None, tail(name))
+        found = self._class(place)
+        if not (variable.static or variable.type.startswith("static ")) and not self._has_main():
+            found.open = True
+        if _is_value(variable.type):
+            self._declared(place, variable)
+        return place
+
+    def _has_main(self) -> bool:
+        return any(item.name == "main" for item in self.unit.module.functions)
+
+    def _field(self, owner: str, name: str) -> Place:
+        """A field, by the class that declares it; open where methods of that class are not here."""
+        for record in self.unit.hierarchy(owner):
+            for declarations in self.unit.environment:
+                known = declarations.records.get(record)
+                if known is None or name not in known.fields:
+                    continue
+                place: Place = (record, name)
+                if place not in self._parent and place not in self._classes:
+                    found = self._class(place)
+                    found.open = not self._is_whole(record)
+                    self._declared(place, known.fields[name])
+                return place
+        place = (owner, name)
+        self._class(place).open = True
+        return place
+
+    def _is_whole(self, record: str) -> bool:
+        """Whether a class stands in this text, or all of its methods do."""
+        own = self.unit.module.declarations.records.get(record)
+        here = {tail(item.name) for item in self.unit.module.functions if item.owner == record}
+        for declarations in self.unit.environment:
+            known = declarations.records.get(record)
+            if known is not None and (own is not None or known.methods):
+                return all(name in here for name in known.methods if name != tail(record))
+        return False
+
+    # What is done to them.
+
+    def _note_events(self) -> None:
+        for role, found in played(self.stage).items():
+            for match in found:
+                slots = [*match.arguments, RESULT]
+                if THIS not in match.arguments:
+                    slots.append(THIS)
+                for slot in slots:
+                    place = self.of(match, slot) if slot != "_" else None
+                    if place is not None:
+                        event = Event(match, slot)
+                        self._class(place).events.setdefault(role, []).append(event)
+                self._note_making(match)
+
+    def _note_making(self, match: Match) -> None:
+        if match.binding.makes and (made := self.of(match, RESULT)) is not None:
+            self._class(made).made.append(match.span)
+        for left, right in match.binding.gives.items():
+            one, other = self.of(match, left), self.of(match, right)
+            if one is not None and other is not None and one != other:
+                self._class(one).gives.add(other)
+
+
+def objects(stage: Stage) -> Objects:
+    """The objects of a unit."""
+    known = stage.unit.cache.get("objects")
+    if known is None:
+        known = stage.unit.cache["objects"] = Objects(stage)
+    assert isinstance(known, Objects)
+    return known
+
+
+def deeds(found: Mapping[str, list[Event]], roles: tuple[str, ...]) -> list[Event]:
+    """The events of an object in one of these roles."""
+    return [event for role in roles for event in found.get(role, ())]
+
+
+def _is_value(type_name: str) -> bool:
+    """Whether a type is that of an object itself, and of no pointer or reference to one."""
+    head = type_name.partition("<")[0]
+    return "*" not in head and "&" not in head and not type_name.rstrip().endswith(("*", "&"))
