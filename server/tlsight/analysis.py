@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from tlsight.carry import by_body, carried, merged, read_before
-from tlsight.clang import ClangFailed, HeaderIndex, Session, find_command, language_of
+from tlsight.clang import HEADERS, ClangFailed, HeaderIndex, Session, find_command, language_of
 from tlsight.config import Config
 from tlsight.engine import Index, Unit, build, check, known_names, suppressed, unread
 from tlsight.facts import NO_FACTS, Facts
@@ -181,7 +181,8 @@ class Analyst:
             tree = parse(data, language, hints, state.tree)
             module = read(tree, hints, state.module)
             state.tree, state.module, state.data, state.hints = tree, module, data, hints
-        return Unit(data, module, facts, (hints.declarations,), language)
+        header = path.suffix.lower() in HEADERS
+        return Unit(data, module, facts, (hints.declarations,), language, header)
 
     def _hints(self, path: Path, state: _Open, data: bytes, facts: Facts) -> Hints:
         previous = state.hints

@@ -4,10 +4,11 @@ A missing fact is unknown, never absence. Structure is not this layer's: syntax 
 """
 
 from tlsight.clang.flags import Command, find_command, language_of
-from tlsight.clang.index import HeaderIndex
+from tlsight.clang.index import HEADERS, HeaderIndex
 from tlsight.clang.parse import ClangFailed, Session
 
 __all__ = [
+    "HEADERS",
     "ClangFailed",
     "Command",
     "HeaderIndex",

@@ -13,9 +13,10 @@ from pathlib import Path, PurePosixPath
 
 from pathspec import GitIgnoreSpec
 
-_HEADERS = frozenset(
+HEADERS = frozenset(
     ("", ".h", ".hh", ".hpp", ".hxx", ".h++", ".inc", ".inl", ".ipp", ".tcc", ".def")
 )
+"""The endings of files that others include."""
 _MOST_FILES = 200_000
 _LARGEST_IGNORE = 1 << 20
 
@@ -107,7 +108,7 @@ def _headers(root: Path) -> Iterator[str]:
             ignores[path] = specs
         folders[:] = kept
         for name in sorted(names):
-            if os.path.splitext(name)[1].lower() not in _HEADERS or name.startswith("."):  # noqa: PTH122
+            if os.path.splitext(name)[1].lower() not in HEADERS or name.startswith("."):  # noqa: PTH122
                 continue
             path = f"{here}{name}"
             if _ignored(path, specs) or _leads_out(Path(folder, name), root):

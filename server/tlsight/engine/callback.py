@@ -30,7 +30,7 @@ from tlsight.engine.roles import Stage, excused, played, plays
 from tlsight.engine.unit import path, strip
 from tlsight.engine.values import possible
 from tlsight.finding import Finding, Fix, Related, Safety
-from tlsight.ir import Act, Assign, Binary, Call, Expr, Literal, Unary, walk
+from tlsight.ir import Act, Assign, Binary, Call, Cast, Expr, Literal, Name, Unary, walk
 from tlsight.rule import Callback, Check, Property
 from tlsight.text import Edit, Span
 
@@ -184,17 +184,23 @@ def _made_inside(case: _Case) -> Iterator[Mistake]:
     for source in whole.sources:
         for match, expr in _slots(source, case.check.through):
             del match
-            if not _goes(case, source.function, expr):
-                continue
             found = of_value(case.stage, case.function, source.function, source.node, expr)
             for maker in _of(found, case.check.sources)[:1]:
-                yield Mistake(maker.call.span, _spelled(case, maker.call))
+                if _fills_local(case, maker):
+                    yield Mistake(maker.call.span, _spelled(case, maker.call))
+
+
+def _fills_local(case: _Case, source: Source) -> bool:
+    """Whether a call writes to a local that lives no longer than its function runs."""
+    return any(
+        may_write(case.stage, source.function, source.call, number, argument)
+        and _goes(case, source.function, argument)
+        for number, argument in enumerate(source.call.arguments)
+    )
 
 
 def _goes(case: _Case, function: int, expr: Expr) -> bool:
-    """Whether an expression denotes a local that lives no longer than its function runs."""
-    name = (path(strip(expr)) or "").partition(".")[0]
-    variables = case.stage.unit.variables[function].get(name, ())
+    variables = case.stage.unit.variables[function].get(root(expr) or "", ())
     parameters = case.stage.unit.module.functions[function].parameters
     return bool(variables) and not any(
         item.static or item.type.startswith("static ") or item in parameters for item in variables
@@ -384,6 +390,29 @@ def _too_long(case: _Case, function: int, node: int, expr: Expr, limit: int) -> 
         yield Mistake(expr.span, str(max(numbers)))
 
 
+def _ignores(case: _Case) -> Iterator[Mistake]:
+    """It never looks at what it is handed in `argument`, and accepts some and refuses others."""
+    means = contract(case.callback.accepts, "")
+    name = case.parameter(case.check.argument)
+    function = case.stage.unit.module.functions[case.function]
+    if means is None or any(_mentions(node.evaluates, name) for node in function.nodes):
+        return
+    ends = endings(case.stage, case.function, {})
+    accepting = [end for end in ends or () if end.value is None or outcome(end.value) in means.ok]
+    if accepting and any(end.value is None or end not in accepting for end in ends or ()):
+        last = accepting[-1]
+        yield Mistake(last.expr.span if last.expr else last.span)
+
+
+def _mentions(expr: Expr | None, name: str) -> bool:
+    """Whether an expression does something with a name; a cast to `void` does nothing."""
+    if expr is None or not name:
+        return False
+    if isinstance(expr, Cast) and expr.type == "void":
+        return False
+    return any(isinstance(item, Name) and item.text == name for item in walk(expr))
+
+
 _MISTAKES = {
     "accepts-all": _accepts_all,
     "from": _from,
@@ -392,5 +421,6 @@ _MISTAKES = {
     "plays": _plays,
     "length-trusted": _length_trusted,
     "overflows": _overflows,
+    "ignores": _ignores,
 }
 """The mistakes by the words of the pages."""

@@ -326,10 +326,11 @@ def tags_at(unit: Unit, match: Match) -> tuple[Tag, ...]:
 
 
 def around(unit: Unit, match: Match) -> Iterator[str]:
-    """Names that tell what a place is about: of the function, its class, what stands beside it."""
+    """Names that tell what a place is about: of the function, its class and callers, beside it."""
     for function in _enclosing(unit, match):
         yield function.name
         yield from _record_words(unit, function.owner)
+        yield from _callers(unit, function)
     yield from _given(unit, match)
 
 
@@ -341,9 +342,13 @@ def occasion(unit: Unit, match: Match) -> Iterator[str]:
     for function in _enclosing(unit, match):
         yield function.name
         yield function.owner
-        for caller, _, _ in unit.calls.get(tail(function.name), ()):
-            yield unit.module.functions[caller].name
+        yield from _callers(unit, function)
     yield from _given(unit, match)
+
+
+def _callers(unit: Unit, function: Function) -> Iterator[str]:
+    for caller, _, _ in unit.calls.get(tail(function.name), ()):
+        yield unit.module.functions[caller].name
 
 
 def _enclosing(unit: Unit, match: Match) -> Iterator[Function]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from tlsight.engine.callees import called
 from tlsight.engine.index import tail
@@ -33,6 +34,7 @@ from tlsight.ir import (
     Member,
     Name,
     Node,
+    Opaque,
     Unary,
     Variable,
     walk,
@@ -61,6 +63,8 @@ class _Class:
     events: dict[str, list[Event]] = field(default_factory=dict)
     made: list[Span] = field(default_factory=list)
     open: bool = False
+    returned: set[int] = field(default_factory=set)
+    """The functions that return it to code that is not here."""
     told: bool = False
     """It is the result of a call that pages know."""
     gives: set[Place] = field(default_factory=set)
@@ -81,6 +85,7 @@ class Objects:
             self._parameters(number, function)
             for node in function.nodes:
                 self._node(number, node)
+            self._range_loops(number, function)
         self._note_events()
 
     def of(self, match: Match, slot: str) -> Place | None:
@@ -131,6 +136,7 @@ class Objects:
         one.made += other.made
         one.open = one.open or other.open
         one.told = one.told or other.told
+        one.returned |= other.returned
         one.gives |= other.gives
         del self._classes[right]
 
@@ -160,7 +166,18 @@ class Objects:
         if node.act is Act.RETURN and node.expr is not None:
             self._set(number, (number, "<return>"), node.expr)
             if not self._is_called(number):
-                self._class((number, "<return>")).open = True
+                self._class((number, "<return>")).returned.add(number)
+
+    def _range_loops(self, number: int, function: Function) -> None:
+        """Effect: what a loop over a container names is what is in it."""
+        nodes = function.nodes
+        for before, node in pairwise(nodes):
+            if not node.loop or not isinstance(node.expr, Opaque) or before.expr is None:
+                continue
+            for edge in node.next:
+                inside = nodes[edge.target]
+                if edge.when is True and inside.variable and before.expr.span == node.expr.span:
+                    self._set(number, self._home(number, inside.variable.name), before.expr)
 
     def _initialised(self, number: int, call: Call) -> None:
         """Effect: `m(a)` before the body of a constructor sets a field."""
@@ -214,6 +231,11 @@ class Objects:
         known = self._results.get(call.anchor)
         if known is not None:
             return known
+        if self._unwraps(number, call):
+            assert isinstance(call.callee, Member)
+            inner = self._place(number, call.callee.base)
+            if inner is not None:
+                return inner
         place: Place = (number, f"<call at {call.anchor}>")
         self._results[call.anchor] = place
         bodies = called(self.unit, call)
@@ -248,11 +270,21 @@ class Objects:
             for parameter, argument in zip(parameters, call.arguments, strict=False):
                 if parameter.name:
                     self._hand(number, argument, (body, parameter.name))
-        if bodies or self._is_library(number, call) or self._wraps(call):
+        if bodies or self._wraps(call):
+            return
+        if self._keeps(number, call):
+            kept = (
+                self._place(number, call.callee.base) if isinstance(call.callee, Member) else None
+            )
+            for argument in call.arguments:
+                if kept is not None:
+                    self._hand(number, argument, kept)
+            return
+        if self._is_library(number, call):
             return
         for argument in call.arguments:
             self._leave(number, argument)
-        if isinstance(call.callee, Member) and not self._is_own(number, call):
+        if isinstance(call.callee, Member) and call.arguments and not self._is_own(number, call):
             self._leave(number, call.callee.base)
 
     def _hand(self, number: int, argument: Expr, parameter: Place) -> None:
@@ -294,6 +326,23 @@ class Objects:
         owner = name.rpartition("::")[0]
         return any(name in found.functions or owner in found.records for found in known)
 
+    def _unwraps(self, number: int, call: Call) -> bool:
+        """Whether a call only gives what a smart pointer points to."""
+        if call.arguments or not isinstance(call.callee, Member) or call.callee.arrow:
+            return False
+        kind = self.unit.type_of(number, call.callee.base)
+        if kind is None or "<" in self.unit.resolved_type(kind):
+            return True
+        record = self.unit.record_name(kind)
+        return not any(record in found.records for found in self.unit.environment)
+
+    def _keeps(self, number: int, call: Call) -> bool:
+        """Whether a call puts something into a container: what comes out of it is that again."""
+        if not isinstance(call.callee, Member) or call.callee.arrow:
+            return False
+        kind = self.unit.type_of(number, call.callee.base) or ""
+        return "<" in self.unit.resolved_type(kind)
+
     def _is_own(self, number: int, call: Call) -> bool:
         """Whether a method is called on the object itself, or on one whose class is here."""
         assert isinstance(call.callee, Member)
@@ -323,7 +372,8 @@ class Objects:
                 expr = expr.operand
             elif isinstance(expr, Index):
                 expr = expr.base
-            elif isinstance(expr, Call) and not expr.arguments and isinstance(expr.callee, Member):
+            elif isinstance(expr, Call) and self._unwraps(number, expr):
+                assert isinstance(expr.callee, Member)
                 expr = expr.callee.base
             else:
                 break
@@ -335,8 +385,18 @@ class Objects:
             return self._named(number, expr)
         if isinstance(expr, Member):
             owner = self.unit.receiver_type(number, expr)
-            return self._field(owner, expr.name) if owner else None
+            if owner and any(owner in found.records for found in self.unit.environment):
+                return self._field(owner, expr.name)
+            base = self._place(number, expr.base)
+            return self._part(base, expr.name) if base is not None else None
         return None
+
+    def _part(self, base: Place, name: str) -> Place:
+        """A field of an object whose class has no name here, or is not known."""
+        place: Place = (base[0], f"{base[1]}.{name}")
+        if self._class(base).open:
+            self._class(place).open = True
+        return place
 
     def _named(self, number: int, expr: Name) -> Place | None:
         name = expr.text
@@ -381,6 +441,8 @@ class Objects:
     def _is_whole(self, record: str) -> bool:
         """Whether a class stands in this text, or all of its methods do."""
         own = self.unit.module.declarations.records.get(record)
+        if own is not None and not self.unit.header:
+            return True
         here = {tail(item.name) for item in self.unit.module.functions if item.owner == record}
         for declarations in self.unit.environment:
             known = declarations.records.get(record)

@@ -130,6 +130,7 @@ class _Search:
         self._first: tuple[int | None, str] | None = None
         self._calls: set[tuple[int, int]] = set()
         self._waiting: list[tuple[int, int, Expr]] = []
+        self._reached = _reached(stage, start)
         self._open_objects: list[tuple[int | None, str]] = []
 
     def want(self, function: int, node: int, expr: Expr) -> None:
@@ -260,7 +261,7 @@ class _Search:
         handing = [
             (caller, node, call.arguments[position])
             for caller, node, call in calls
-            if position < len(call.arguments)
+            if position < len(call.arguments) and caller in self._reached
         ]
         self._waiting += handing
         if not handing:
@@ -341,6 +342,27 @@ def _writes(stage: Stage, function: int) -> dict[str, list[_Write]]:
                 found.setdefault(variable.name, []).append(_Write(at, (variable.initial,)))
         known = stage.unit.cache[key] = found
     assert isinstance(known, dict)
+    return known
+
+
+def _reached(stage: Stage, start: int) -> frozenset[int]:
+    """A function and all of the unit that it calls, and those call."""
+    key = ("reached", start)
+    known = stage.unit.cache.get(key)
+    if known is None:
+        found: set[int] = set()
+        waiting = [start]
+        while waiting:
+            number = waiting.pop()
+            if number in found:
+                continue
+            found.add(number)
+            for node in stage.unit.module.functions[number].nodes:
+                for expr in walk(node.evaluates) if node.evaluates is not None else ():
+                    if isinstance(expr, Call):
+                        waiting += called(stage.unit, expr)
+        known = stage.unit.cache[key] = frozenset(found)
+    assert isinstance(known, frozenset)
     return known
 
 

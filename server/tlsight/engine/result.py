@@ -617,7 +617,8 @@ class _Walk:
                 return True
         return any(
             item is not target and isinstance(item, (Name, Member)) and path(item) == self.variable
-            for item in _mentions(step.evaluates)
+            for part in _chosen(step.evaluates)
+            for item in _mentions(part)
         )
 
     def _looks(self, step: Node) -> bool:
@@ -699,6 +700,14 @@ class _Walk:
         if isinstance(expr, Binary):
             return expr.left if self._is_result(expr.left) else expr.right
         return None
+
+
+def _chosen(expr: Expr) -> tuple[Expr, ...]:
+    """The values that an expression chooses from; what it chooses by was tested before."""
+    inner = strip(expr)
+    if isinstance(expr, Evaluated) and isinstance(inner, Conditional):
+        return (*_chosen(inner.then), *_chosen(inner.otherwise))
+    return (expr,)
 
 
 def _home(unit: Unit, match: Match) -> int:

@@ -29,7 +29,11 @@ def check_typestate(stage: Stage, rule: Property, check: Check) -> Iterator[Find
         place = known.of(match, check.argument) if check.argument else None
         if place in done or excused(stage, check, match):
             continue
-        made = _lacking(known, check, place) if check.argument else _lacking_anywhere(stage, check)
+        made = (
+            _lacking(known, check, place, match.function)
+            if check.argument
+            else _lacking_anywhere(stage, check)
+        )
         if made is None:
             continue
         done.add(place)
@@ -38,14 +42,17 @@ def check_typestate(stage: Stage, rule: Property, check: Check) -> Iterator[Find
             yield found
 
 
-def _lacking(known: Objects, check: Check, place: Place | None) -> list[Span] | None:
-    """Where an object is made on which nothing that is needed is ever done; None otherwise."""
+def _lacking(known: Objects, check: Check, place: Place | None, function: int) -> list[Span] | None:
+    """Where an object is made on which nothing that is needed is ever done; None otherwise.
+
+    That a function returns it says nothing of what was done before, in that function.
+    """
     if place is None:
         return None
     made: list[Span] = []
     roles: set[str] = set()
     for index, part in enumerate(known.closure(place)):
-        if part.open or not (part.made or (index and part.told)):
+        if part.open or part.returned - {function} or not (part.made or (index and part.told)):
             return None
         made += part.made
         roles |= part.events.keys()

@@ -52,6 +52,8 @@ class Unit:
     libraries: Sequence[Declarations]
     """What the library pages, and the headers of the workspace, declare."""
     language: str = "cpp"
+    header: bool = False
+    """What it declares may be defined elsewhere."""
     cache: dict[object, object] = field(default_factory=dict, compare=False, repr=False)
     """Answers about this very unit; dies with it."""
 
@@ -166,9 +168,7 @@ class Unit:
         """The class behind a type as spelled: aliases followed, qualifiers and template dropped."""
         name = bare(type_name)
         for _ in range(8):
-            alias = next(
-                (found.aliases[name] for found in self.environment if name in found.aliases), None
-            )
+            alias = self._alias(name)
             if alias is None or bare(alias) == name:
                 break
             name = bare(alias)
@@ -181,13 +181,20 @@ class Unit:
                     return qualified
         return name
 
+    def _alias(self, name: str) -> str | None:
+        """What a name of a type stands for; one of this text is found without its namespace."""
+        for found in self.environment:
+            if name in found.aliases:
+                return found.aliases[name]
+        tail = "::" + name
+        own = self.module.declarations.aliases
+        return next((own[known] for known in own if known.endswith(tail)), None)
+
     def resolved_type(self, type_name: str) -> str:
         """A type with its outermost aliases followed, as spelled at the end."""
         for _ in range(8):
             name = bare(type_name)
-            alias = next(
-                (found.aliases[name] for found in self.environment if name in found.aliases), None
-            )
+            alias = self._alias(name)
             if alias is None or bare(alias) == name:
                 return type_name
             type_name = alias + " " + "*" * type_name.count("*") if "*" in type_name else alias

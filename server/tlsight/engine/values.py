@@ -509,6 +509,12 @@ class _Reader:
             text = expr.callee.text if plain == name else plain
             if self.index.names_constant(text):
                 return [_constant(expr, function, (text,), None)]
+        if not expr.arguments and isinstance(expr.callee, Member):
+            fact = self.unit.call_fact(expr)
+            owner = self.unit.receiver_type(function, expr.callee)
+            text = fact.qualified if fact is not None else f"{owner}::{name}" if owner else name
+            if self.index.names_constant(text):
+                return [_constant(expr, function, (text,), None)]
         if expr.kind is CallKind.CONSTRUCT and len(expr.arguments) == 1:
             inner = self.read(function, node, expr.arguments[0], depth + 1)
             if all(value.kind == "constant" for value in inner):

@@ -29,6 +29,7 @@ WRONGS = (
 )
 CALLBACK_WRONGS = (
     "accepts-all",
+    "ignores",
     "from",
     "not-from",
     "made-inside",
@@ -56,7 +57,7 @@ PLACEHOLDERS = (
 _ID = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 _SINK = re.compile(r"[a-z][a-z0-9-]*(\.[a-z][a-z0-9-]*)?")
 _NEED_SINKS = ("as-length", "unclassified", "unreported", "plays", "length-trusted")
-_NEED_ARGUMENT = ("data-unguarded", "from", "not-from", "length-trusted", "overflows")
+_NEED_ARGUMENT = ("data-unguarded", "ignores", "from", "not-from", "length-trusted", "overflows")
 _NEED_SOURCES = ("from", "not-from", "made-inside")
 _OWNERS = {
     "sources": "callback",
