@@ -130,6 +130,8 @@ class Binding:
     near: str = ""
     """A regular expression that must match the name of the function or class around, of the
     variable, or of a field or method beside it."""
+    near_callers: bool = False
+    """`near` also asks the functions of this text that call the one around."""
     since: str = ""
     """The release of the library from which on the role is played; one of `Releases.numbers`."""
     name_tells: bool = False

@@ -75,9 +75,16 @@ def call_matches(index: Index, unit: Unit, function: int, node: int, call: Call)
     for name in _names(index, unit, call):
         for binding, form in index.calls.get(tail(name), ()):
             match = _call_match(index, unit, function, node, call, name, binding, form)
-            if match is not None and all(match.binding is not item.binding for item in found):
+            if match is not None and not any(_is_again(match, item) for item in found):
                 found.append(match)
     return found
+
+
+def _is_again(match: Match, other: Match) -> bool:
+    """Whether two matches are of one binding, and no constant tells their forms apart."""
+    return match.binding is other.binding and (
+        [slot.constant for slot in match.form.slots] == [slot.constant for slot in other.form.slots]
+    )
 
 
 def _all(index: Index, unit: Unit) -> Iterator[Match]:
@@ -175,9 +182,8 @@ def _callee_agrees(
             return False
         if fact is not None:
             resolved = fact.qualified
-            return index.plain(resolved) == form.callee or (
-                "::" not in resolved and name == form.callee
-            )
+            is_object = "::" not in resolved or tail(resolved) == "operator()"
+            return index.plain(resolved) == form.callee or (is_object and name == form.callee)
         return _free_function(unit, function, call, form)
     if fact is not None:
         owner = fact.qualified.rpartition("::")[0]
@@ -326,11 +332,12 @@ def tags_at(unit: Unit, match: Match) -> tuple[Tag, ...]:
 
 
 def around(unit: Unit, match: Match) -> Iterator[str]:
-    """Names that tell what a place is about: of the function, its class and callers, beside it."""
+    """Names that tell what a place is about: of the function, its class, what stands beside it."""
     for function in _enclosing(unit, match):
         yield function.name
         yield from _record_words(unit, function.owner)
-        yield from _callers(unit, function)
+        if match.binding.near_callers:
+            yield from _callers(unit, function)
     yield from _given(unit, match)
 
 

@@ -69,6 +69,10 @@ class _Class:
     """It is the result of a call that pages know."""
     gives: set[Place] = field(default_factory=set)
     """What is done to these is done to it."""
+    passed: set[Place] = field(default_factory=set)
+    """The parameters for which it is handed over."""
+    handed: set[Place] = field(default_factory=set)
+    """For a parameter: the objects that callers hand over."""
 
 
 class Objects:
@@ -101,8 +105,8 @@ class Objects:
         place = self._place(match.function, expr) if expr is not None else None
         return self._find(place) if place is not None else None
 
-    def closure(self, place: Place) -> Iterator[_Class]:
-        """An object, and all whose deeds it is given."""
+    def handed(self, place: Place) -> Iterator[Place]:
+        """What a parameter may be, up to where it is made; of anything else, itself."""
         seen: set[Place] = set()
         waiting = [self._find(place)]
         while waiting:
@@ -111,8 +115,28 @@ class Objects:
                 continue
             seen.add(here)
             found = self._class(here)
+            if found.made or not found.handed:
+                yield here
+            waiting += [self._find(other) for other in found.handed]
+
+    def closure(self, place: Place) -> Iterator[_Class]:
+        """An object, the parameters for which it is handed over, and all whose deeds it is given.
+
+        Where that is a parameter, what callers hand over for it counts as well.
+        """
+        seen: set[Place] = set()
+        waiting = [(self._find(place), False)]
+        while waiting:
+            here, upward = waiting.pop()
+            if here in seen:
+                continue
+            seen.add(here)
+            found = self._class(here)
             yield found
-            waiting += [self._find(other) for other in found.gives]
+            waiting += [(self._find(other), False) for other in found.passed]
+            waiting += [(self._find(other), True) for other in found.gives]
+            if upward:
+                waiting += [(self._find(other), True) for other in found.handed]
 
     # Names that are one object.
 
@@ -138,6 +162,8 @@ class Objects:
         one.told = one.told or other.told
         one.returned |= other.returned
         one.gives |= other.gives
+        one.passed |= other.passed
+        one.handed |= other.handed
         del self._classes[right]
 
     # What a text says of them.
@@ -269,7 +295,7 @@ class Objects:
             parameters = self.unit.module.functions[body].parameters
             for parameter, argument in zip(parameters, call.arguments, strict=False):
                 if parameter.name:
-                    self._hand(number, argument, (body, parameter.name))
+                    self._pass(number, argument, (body, parameter.name))
         if bodies or self._wraps(call):
             return
         if self._keeps(number, call):
@@ -287,14 +313,25 @@ class Objects:
         if isinstance(call.callee, Member) and call.arguments and not self._is_own(number, call):
             self._leave(number, call.callee.base)
 
-    def _hand(self, number: int, argument: Expr, parameter: Place) -> None:
-        value = strip(argument)
-        if isinstance(value, Call):
-            self._join(parameter, self._result(number, value))
-            return
-        place = self._place(number, value)
-        if place is not None:
-            self._join(parameter, place)
+    def _kept(self, number: int, expr: Expr) -> Place | None:
+        """The object that an expression yields or denotes."""
+        value = strip(expr)
+        return (
+            self._result(number, value) if isinstance(value, Call) else self._place(number, value)
+        )
+
+    def _hand(self, number: int, argument: Expr, place: Place) -> None:
+        """Effect: what is handed over is this very object."""
+        kept = self._kept(number, argument)
+        if kept is not None:
+            self._join(place, kept)
+
+    def _pass(self, number: int, argument: Expr, parameter: Place) -> None:
+        """Effect: what a function does to its parameter, it does to what it is handed."""
+        kept = self._kept(number, argument)
+        if kept is not None and self._find(kept) != self._find(parameter):
+            self._class(kept).passed.add(parameter)
+            self._class(parameter).handed.add(kept)
 
     def _leave(self, number: int, argument: Expr) -> None:
         """Effect: code that is not here gets an object."""
@@ -305,9 +342,7 @@ class Objects:
             for item in value.items:
                 self._leave(number, item)
             return
-        place = (
-            self._result(number, value) if isinstance(value, Call) else self._place(number, value)
-        )
+        place = self._kept(number, value)
         if place is not None:
             self._class(place).open = True
 
@@ -323,7 +358,8 @@ class Objects:
         name = self.stage.index.plain(last_name(call))
         if name in self.stage.index.calls:
             return True
-        owner = name.rpartition("::")[0]
+        text = call.callee.text if isinstance(call.callee, Name) else ""
+        owner = text.removeprefix("::").rpartition("::")[0]
         return any(name in found.functions or owner in found.records for found in known)
 
     def _unwraps(self, number: int, call: Call) -> bool:

@@ -24,35 +24,38 @@ def check_typestate(stage: Stage, rule: Property, check: Check) -> Iterator[Find
     if not matches or (check.only_with and not any(role in table for role in check.only_with)):
         return
     known = objects(stage)
-    done: set[Place | None] = set()
+    done: set[Place] = set()
     for match in matches:
-        place = known.of(match, check.argument) if check.argument else None
-        if place in done or excused(stage, check, match):
+        if excused(stage, check, match):
             continue
-        made = (
-            _lacking(known, check, place, match.function)
-            if check.argument
-            else _lacking_anywhere(stage, check)
-        )
-        if made is None:
+        if not check.argument:
+            if _is_lacking_anywhere(stage, check):
+                yield from _reported(stage, rule, check, match, [])
+                return
             continue
-        done.add(place)
-        found = _reported(stage, rule, check, match, made)
-        if found is not None:
-            yield found
+        place = known.of(match, check.argument)
+        if place is None:
+            continue
+        for item in known.handed(place):
+            made = _lacking(known, check, item, match.function)
+            if made is not None and item not in done:
+                done.add(item)
+                yield from _reported(stage, rule, check, match, made)
+                break
 
 
-def _lacking(known: Objects, check: Check, place: Place | None, function: int) -> list[Span] | None:
+def _lacking(known: Objects, check: Check, place: Place, function: int) -> list[Span] | None:
     """Where an object is made on which nothing that is needed is ever done; None otherwise.
 
-    That a function returns it says nothing of what was done before, in that function.
+    For `not-before`, that this function returns it says nothing: it does so afterwards.
     """
-    if place is None:
-        return None
+    mine = {function} if check.wrong == "not-before" else set()
     made: list[Span] = []
     roles: set[str] = set()
     for index, part in enumerate(known.closure(place)):
-        if part.open or part.returned - {function} or not (part.made or (index and part.told)):
+        if part.open or part.returned - mine:
+            return None
+        if not (part.made or part.handed or (index and part.told)):
             return None
         made += part.made
         roles |= part.events.keys()
@@ -63,18 +66,18 @@ def _lacking(known: Objects, check: Check, place: Place | None, function: int) -
     return made
 
 
-def _lacking_anywhere(stage: Stage, check: Check) -> list[Span] | None:
+def _is_lacking_anywhere(stage: Stage, check: Check) -> bool:
     table = played(stage)
-    if any(role in table for role in check.needs_one):
-        return None
-    if not all(role in table for role in check.given):
-        return None
-    return []
+    return all(role in table for role in check.given) and not any(
+        role in table for role in check.needs_one
+    )
 
 
 def _reported(
     stage: Stage, rule: Property, check: Check, match: Match, made: list[Span]
-) -> Finding | None:
+) -> Iterator[Finding]:
     related = tuple(Related(span, "it is made here") for span in made[:3])
     words = {"argument": check.argument}
-    return finding(stage, rule, check, match, match.span, words, related=related)
+    found = finding(stage, rule, check, match, match.span, words, related=related)
+    if found is not None:
+        yield found

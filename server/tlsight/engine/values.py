@@ -470,7 +470,11 @@ class _Reader:
     def _unary(self, function: int, node: int, expr: Unary, depth: int) -> list[Value]:
         if expr.operator in ("&", "*"):
             inner = self.read(function, node, expr.operand, depth + 1)
-            return [value for value in inner if value.content] or [_unknown(expr, function)]
+            member = isinstance(expr.operand, Name) and "::" in expr.operand.text
+            kept = [
+                value for value in inner if value.content or (member and value.kind == "constant")
+            ]
+            return kept or [_unknown(expr, function)]
         inner = self.read(function, node, expr.operand, depth + 1)
         found = []
         for value in inner:

@@ -155,6 +155,7 @@ def _binding(library: str, call: str, table: Table) -> Binding | None:
         writes=table.text_by_name("writes"),
         severity=severity,
         near=table.pattern("near"),
+        near_callers=table.flag("near-callers"),
         since=table.text("since"),
         name_tells=table.flag("name-tells"),
         mend=_mend(mend, names) if mend is not None else None,

@@ -37,7 +37,7 @@ CALLBACK_WRONGS = (
     "length-trusted",
     "overflows",
 )
-TYPESTATE_WRONGS = ("never",)
+TYPESTATE_WRONGS = ("never", "not-before")
 TAGS = ("deprecated",)
 PLACEHOLDERS = (
     "call",
