@@ -141,15 +141,20 @@ class Objects:
     # Names that are one object.
 
     def _find(self, place: Place) -> Place:
-        parent = self._parent.get(place, place)
-        if parent == place:
-            return place
-        top = self._find(parent)
-        self._parent[place] = top
+        """The place that stands for all names of an object."""
+        top = place
+        while (parent := self._parent.get(top, top)) != top:
+            top = parent
+        while (parent := self._parent.get(place, top)) != top:
+            self._parent[place], place = top, parent
         return top
 
     def _class(self, place: Place) -> _Class:
-        return self._classes.setdefault(self._find(place), _Class())
+        place = self._find(place)
+        found = self._classes.get(place)
+        if found is None:
+            found = self._classes[place] = _Class()
+        return found
 
     def _join(self, left: Place, right: Place) -> None:
         left, right = self._find(left), self._find(right)

@@ -21,7 +21,9 @@ def check_typestate(stage: Stage, rule: Property, check: Check) -> Iterator[Find
     """All findings of one check of a `typestate` property."""
     table = played(stage)
     matches = [match for role in check.roles for match in table.get(role, ())]
-    if not matches or (check.only_with and not any(role in table for role in check.only_with)):
+    if not matches or not all(role in table for role in check.given):
+        return
+    if check.only_with and not any(role in table for role in check.only_with):
         return
     known = objects(stage)
     done: set[Place] = set()
@@ -68,9 +70,7 @@ def _lacking(known: Objects, check: Check, place: Place, function: int) -> list[
 
 def _is_lacking_anywhere(stage: Stage, check: Check) -> bool:
     table = played(stage)
-    return all(role in table for role in check.given) and not any(
-        role in table for role in check.needs_one
-    )
+    return not any(role in table for role in check.needs_one)
 
 
 def _reported(

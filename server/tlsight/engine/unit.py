@@ -166,6 +166,14 @@ class Unit:
 
     def record_name(self, type_name: str) -> str:
         """The class behind a type as spelled: aliases followed, qualifiers and template dropped."""
+        key = ("record", type_name)
+        known = self.cache.get(key)
+        if known is None:
+            known = self.cache[key] = self._record_name(type_name)
+        assert isinstance(known, str)
+        return known
+
+    def _record_name(self, type_name: str) -> str:
         name = bare(type_name)
         for _ in range(8):
             alias = self._alias(name)
