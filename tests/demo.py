@@ -98,6 +98,28 @@ forms = ["same(one, other, size)"]
 [call.copy]
 forms = ["copy(out, from, size)"]
 
+[call.create]
+forms = ["create()", "Gadget::Gadget()"]
+makes = true
+
+[call.derive]
+forms = ["derive(object)"]
+makes = true
+gives = { result = "object" }
+
+[call.options-of]
+forms = ["options_of(object)"]
+gives = { object = "result" }
+
+[call.prepare]
+forms = ["prepare(object)", "Gadget::prepare()"]
+
+[call.start]
+forms = ["start(object)", "Gadget::start()"]
+
+[call.mark]
+forms = ["mark(object)"]
+
 [call.text]
 role = "conversion"
 forms = ["Text::Text(content)"]
@@ -129,6 +151,13 @@ void *kept(object *o);
 void peer_of(object *o, unsigned char *out);
 int same(const void *one, const void *other, unsigned size);
 void copy(void *out, const void *from, unsigned size);
+object *create();
+object *derive(object *o);
+object *options_of(object *o);
+int prepare(object *o);
+int start(object *o);
+void mark(object *o);
+class Gadget { public: Gadget(); void prepare(); void start(); };
 namespace Demo { enum Level { Low = 1, High = 3 }; }
 class Text { public: Text(const char *content); };
 class Channel { public: Channel(int grade = GRADE_LOW); void setGrade(int grade); };
@@ -207,6 +236,19 @@ PROPERTIES = {
     "too-long": (
         "callback",
         'roles = ["install"]\nwrong = "overflows"\nargument = "data"\nsinks = ["copy.size"]',
+    ),
+    "unprepared": (
+        "typestate",
+        'roles = ["start"]\nargument = "object"\nwrong = "not-before"\nneeds-one = ["prepare"]',
+    ),
+    "unprepared-gadget": (
+        "typestate",
+        'roles = ["start"]\nargument = "this"\nwrong = "never"\nneeds-one = ["prepare"]',
+    ),
+    "marked": (
+        "typestate",
+        'roles = ["start"]\nargument = "object"\nwrong = "never"\ngiven = ["mark"]\n'
+        'needs-one = ["prepare"]',
     ),
     "unguarded": (
         "result",

@@ -278,7 +278,7 @@ class Objects:
             return place
         elif self._wraps(call):
             self._hand(number, call.arguments[0], place)
-        elif self._is_library(number, call):
+        elif self._is_library(number, call) or self._is_aggregate(call):
             self._class(place).told = True
         else:
             self._class(place).open = True  # made, and perhaps prepared, elsewhere
@@ -366,6 +366,14 @@ class Objects:
         text = call.callee.text if isinstance(call.callee, Name) else ""
         owner = text.removeprefix("::").rpartition("::")[0]
         return any(name in found.functions or owner in found.records for found in known)
+
+    def _is_aggregate(self, call: Call) -> bool:
+        """Whether a construction only makes room: of a class of this text, or one without name."""
+        if call.kind is not CallKind.CONSTRUCT or not isinstance(call.callee, Name):
+            return False
+        name = call.callee.text
+        own = self.unit.module.declarations.records
+        return name in ("struct", "union", "class") or self.unit.record_name(name) in own
 
     def _unwraps(self, number: int, call: Call) -> bool:
         """Whether a call only gives what a smart pointer points to."""
