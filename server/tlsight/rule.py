@@ -277,6 +277,12 @@ class Check:
     """`role.argument`: only what reaches this argument of what makes the data counts."""
     needs_one: tuple[str, ...] = ()
     """Roles of which one must be played on the same object."""
+    results: tuple[str, ...] = ()
+    """Constants: only where the call in `roles` has yielded one of them."""
+    assumes: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
+    """What arguments of the call in `roles` hold then."""
+    past: tuple[str, ...] = ()
+    """Roles of which one must be played on the way."""
     given: tuple[str, ...] = ()
     """Roles of which each must be played on the same object for the check to apply."""
     unless: tuple[str, ...] = ()

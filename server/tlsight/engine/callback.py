@@ -8,7 +8,7 @@ text, and content that comes from elsewhere, are not judged.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tlsight.engine.callees import called, denoted
 from tlsight.engine.index import tail
@@ -98,7 +98,7 @@ def _reported(case: _Case, mistake: Mistake) -> Finding | None:
         "argument": case.check.argument,
     }
     installed = Related(case.match.span, f"{case.match.spelled} installs it here")
-    return finding(
+    found = finding(
         case.stage,
         case.rule,
         case.check,
@@ -108,6 +108,7 @@ def _reported(case: _Case, mistake: Mistake) -> Finding | None:
         related=(*mistake.related, installed),
         fixes=mistake.fixes if case.rule.safety is not None else (),
     )
+    return None if found is None else replace(found, function=name)
 
 
 def _accepts_all(case: _Case) -> Iterator[Mistake]:

@@ -7,7 +7,7 @@ answer is None, which means unknown.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from tlsight.engine.callees import called
@@ -64,6 +64,24 @@ def endings(
     return known
 
 
+def visited(
+    stage: Stage,
+    function: int,
+    start: int,
+    handed: Numbers,
+    assumed: Numbers,
+    stops: Collection[int],
+) -> frozenset[int]:
+    """The nodes that are reached from one, up to those that stop.
+
+    `handed` is what variables hold there, `assumed` what calls yield, by their anchors as text.
+    Empty if there are too many ways.
+    """
+    walk_ = _Walk(stage, function, _DEPTH)
+    walk_.assumed, walk_.stops = assumed, frozenset(stops) - {start}
+    return frozenset(walk_.seen) if walk_.run(handed, start) is not None else frozenset()
+
+
 _State = frozenset[tuple[str, int]]
 
 
@@ -74,17 +92,23 @@ class _Walk:
         self.stage = stage
         self.function = function
         self.depth = depth
+        self.assumed: Numbers = {}
+        self.stops: frozenset[int] = frozenset()
+        self.seen: set[int] = set()
         self.nodes = stage.unit.module.functions[function].nodes
 
-    def run(self, handed: Numbers) -> tuple[Ending, ...] | None:
+    def run(self, handed: Numbers, node_from: int = 0) -> tuple[Ending, ...] | None:
         """All endings, in the order of the text."""
-        start = (0, frozenset(handed.items()))
+        start = (node_from, frozenset(handed.items()))
         seen = {start}
         waiting = [start]
         found: dict[Ending, None] = {}
         while waiting:
             at, state = waiting.pop()
             node = self.nodes[at]
+            self.seen.add(at)
+            if at in self.stops:
+                continue
             numbers = dict(state)
             if node.act is Act.RETURN:
                 known = tuple(sorted(state))
@@ -262,7 +286,10 @@ class _Walk:
         return then if then == otherwise else None
 
     def _call(self, at: int, call: Call, numbers: Numbers) -> int | None:
-        """What a function of the unit returns, whatever way it takes."""
+        """What is assumed of a call, or what a function of the unit returns on all of its ways."""
+        known = self.assumed.get(str(call.anchor))
+        if known is not None:
+            return known
         targets = called(self.stage.unit, call)
         if not targets or self.depth == 0:
             return None

@@ -10,9 +10,12 @@ from collections.abc import Iterator
 
 from tlsight.engine.match import Match
 from tlsight.engine.objects import Objects, Place, deeds, objects
+from tlsight.engine.paths import visited
 from tlsight.engine.report import finding
 from tlsight.engine.roles import Stage, excused, played
+from tlsight.engine.unit import path
 from tlsight.finding import Finding, Related
+from tlsight.ir import Call
 from tlsight.rule import Check, Property
 from tlsight.text import Span
 
@@ -26,6 +29,10 @@ def check_typestate(stage: Stage, rule: Property, check: Check) -> Iterator[Find
     if check.only_with and not any(role in table for role in check.only_with):
         return
     known = objects(stage)
+    if check.wrong == "reaches":
+        for match in matches:
+            yield from _reaching(stage, known, rule, check, match)
+        return
     done: set[Place] = set()
     for match in matches:
         if excused(stage, check, match):
@@ -68,6 +75,50 @@ def _lacking(known: Objects, check: Check, place: Place, function: int) -> list[
     return made
 
 
+def _reaching(
+    stage: Stage, known: Objects, rule: Property, check: Check, match: Match
+) -> Iterator[Finding]:
+    """A step after which another must not come, on the same object, unless one in between."""
+    place = known.of(match, check.argument)
+    if place is None or not isinstance(match.site, Call) or excused(stage, check, match):
+        return
+    stops = _nodes(stage, match, check.needs_one)
+    numbers = [stage.index.numbers[name] for name in check.results if name in stage.index.numbers]
+    possible: list[int | None] = [*numbers] or [None]
+    handed = {
+        name: number
+        for slot, number in check.assumes.items()
+        if (expr := match.arguments.get(slot)) is not None and (name := path(expr)) is not None
+    }
+    for number in possible:
+        assumed = {} if number is None else {str(match.site.anchor): number}
+        reached = visited(stage, match.function, match.node, handed, assumed, stops)
+        starts: frozenset[int] = frozenset((match.node,))
+        if check.past:
+            again = _nodes(stage, match, check.roles)
+            starts = _nodes(stage, match, check.past) & reached - {match.node}
+            parts = (visited(stage, match.function, at, {}, {}, again | stops) for at in starts)
+            reached = frozenset().union(*parts)
+        for sink in check.sinks:
+            role, _, slot = sink.partition(".")
+            for other in played(stage).get(role, ()):
+                here = other.function == match.function and other.node in reached - starts
+                if here and known.of(other, slot or check.argument) == place:
+                    yield from _reported(stage, rule, check, other, [match.span])
+                    return
+
+
+def _nodes(stage: Stage, match: Match, roles: tuple[str, ...]) -> frozenset[int]:
+    """The steps of the function of a match that play one of these roles, on whatever object."""
+    table = played(stage)
+    return frozenset(
+        other.node
+        for role in roles
+        for other in table.get(role, ())
+        if other.function == match.function
+    )
+
+
 def _is_lacking_anywhere(stage: Stage, check: Check) -> bool:
     table = played(stage)
     return not any(role in table for role in check.needs_one)
@@ -76,7 +127,8 @@ def _is_lacking_anywhere(stage: Stage, check: Check) -> bool:
 def _reported(
     stage: Stage, rule: Property, check: Check, match: Match, made: list[Span]
 ) -> Iterator[Finding]:
-    related = tuple(Related(span, "it is made here") for span in made[:3])
+    note = "after this" if check.wrong == "reaches" else "it is made here"
+    related = tuple(Related(span, note) for span in made[:3])
     words = {"argument": check.argument}
     found = finding(stage, rule, check, match, match.span, words, related=related)
     if found is not None:

@@ -37,7 +37,7 @@ CALLBACK_WRONGS = (
     "length-trusted",
     "overflows",
 )
-TYPESTATE_WRONGS = ("never", "not-before")
+TYPESTATE_WRONGS = ("never", "not-before", "reaches")
 TAGS = ("deprecated",)
 PLACEHOLDERS = (
     "call",
@@ -56,7 +56,10 @@ PLACEHOLDERS = (
 
 _ID = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 _SINK = re.compile(r"[a-z][a-z0-9-]*(\.[a-z][a-z0-9-]*)?")
-_NEED_SINKS = ("as-length", "unclassified", "unreported", "plays", "length-trusted")
+_NEED_SINKS = (
+    *("as-length", "unclassified", "unreported"),
+    *("plays", "length-trusted", "reaches"),
+)
 _NEED_ARGUMENT = ("data-unguarded", "ignores", "from", "not-from", "length-trusted", "overflows")
 _NEED_SOURCES = ("from", "not-from", "made-inside")
 _OWNERS = {
@@ -64,6 +67,9 @@ _OWNERS = {
     "through": "callback",
     "needs-one": "typestate",
     "given": "typestate",
+    "results": "typestate",
+    "assumes": "typestate",
+    "past": "typestate",
 }
 """Words that one kind of check has, and no other."""
 
@@ -154,6 +160,9 @@ def _check(kind: str, table: Table) -> Check:
         through=table.texts("through"),
         needs_one=table.texts("needs-one"),
         given=table.texts("given"),
+        results=table.texts("results"),
+        assumes=table.number_by_name("assumes", signed=True),
+        past=table.texts("past"),
         unless=table.texts("unless"),
         despite=table.texts("despite"),
         only_with=table.texts("only-with"),
@@ -206,7 +215,7 @@ def _check_wrong(table: Table, check: Check, kind: str, wrongs: tuple[str, ...])
         ("argument", _NEED_ARGUMENT),
         ("sinks", _NEED_SINKS),
         ("sources", _NEED_SOURCES),
-        ("needs-one", TYPESTATE_WRONGS),
+        ("needs-one", ("never", "not-before")),
     ):
         if check.wrong in needing and not getattr(check, word.replace("-", "_")):
             table.complain(f"'{check.wrong}' needs '{word}'", "wrong")

@@ -164,9 +164,10 @@ class Table:
         """A table from names to strings."""
         return self._items(key, lambda value: isinstance(value, str), "a string")
 
-    def number_by_name(self, key: str) -> Mapping[str, int]:
-        """A table from names to whole numbers."""
-        return self._items(key, _is_number, "a whole number")
+    def number_by_name(self, key: str, signed: bool = False) -> Mapping[str, int]:
+        """A table from names to whole numbers, below zero too if `signed`."""
+        fits = _is_signed if signed else _is_number
+        return self._items(key, fits, "a whole number")
 
     def numbers_by_name(self, key: str) -> Mapping[str, tuple[int, ...]]:
         """A table from names to lists of whole numbers."""
@@ -313,6 +314,10 @@ def _is_costly(pattern: str) -> bool:
     repeats = re.findall(r"(?<!\\)(?:[*+]|\{\d*,\d*\})", pattern)
     nested = re.search(r"\)(?:[*+]|\{)|\\[1-9]|\(\?P=", pattern)
     return bool(nested) or len(repeats) > _MOST_REPEATS or len(pattern) > _LONGEST_PATTERN
+
+
+def _is_signed(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
 
 
 def _is_number(value: object) -> bool:
