@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tlsight.ir import Call, Evaluated, Expr, Name, walk
 from tlsight.syntax import Hints, parse, read
 from tlsight.syntax.chunks import chunks
 from tlsight.syntax.scan import scan
@@ -107,3 +110,32 @@ def test_a_text_is_cut_at_its_declarations() -> None:
         b"enum E", b"struct S", b"static const char *name", b"int one(T t)", b"int one(int t)",
         b"int two(S *s, int b)", b"void last()",
     ]  # fmt: skip
+
+
+def test_a_call_is_one_object_wherever_its_function_moves() -> None:
+    """A result is followed by the identity of its call, also where a `?:` was taken apart."""
+    data = b"void f() { T *t = a ? make(a) : 0; use(t); }\n"
+    hints = Hints()
+    tree = parse(data, "c", hints)
+    module = read(tree, hints)
+    for ahead in (b"", b"int x;\n"):
+        module = read(parse(ahead + data, "c", hints, tree), hints, module)
+        (function,) = module.functions
+        made = [
+            call
+            for node in function.nodes
+            if node.evaluates is not None
+            for call in _calls(node.evaluates)
+            if isinstance(call.callee, Name) and call.callee.text == "make"
+        ]
+        assert len(made) > 1
+        assert 1 == len({id(call) for call in made})
+
+
+def _calls(expr: Expr) -> Iterator[Call]:
+    """All calls in an expression, those too that were evaluated before it."""
+    for item in walk(expr):
+        if isinstance(item, Call):
+            yield item
+        elif isinstance(item, Evaluated):
+            yield from _calls(item.expr)

@@ -53,6 +53,8 @@ class _Move:
     def __init__(self, by: int, index: int) -> None:
         self.by = by
         self.index = index
+        self.calls: dict[int, Call] = {}
+        """By identity: a call that stands in two places of the reading is one call."""
 
     def span(self, span: Span) -> Span:
         by = self.by
@@ -99,10 +101,14 @@ class _Move:
         if isinstance(expr, Name):
             return Name(span, expr.text, expr.anchor + by)
         if isinstance(expr, Call):
-            given = tuple([self.expr(argument) for argument in expr.arguments])
-            between = self.span(expr.arguments_span)
-            callee, anchor = self.expr(expr.callee), expr.anchor + by
-            return Call(span, callee, given, expr.kind, anchor, between, expr.target)
+            known = self.calls.get(id(expr))
+            if known is None:
+                given = tuple([self.expr(argument) for argument in expr.arguments])
+                between = self.span(expr.arguments_span)
+                callee, anchor = self.expr(expr.callee), expr.anchor + by
+                known = Call(span, callee, given, expr.kind, anchor, between, expr.target)
+                self.calls[id(expr)] = known
+            return known
         if isinstance(expr, Literal):
             return Literal(span, expr.kind, expr.value)
         if isinstance(expr, Member):
