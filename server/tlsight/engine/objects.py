@@ -84,7 +84,7 @@ class Objects:
         self._parent: dict[Place, Place] = {}
         self._classes: dict[Place, _Class] = {}
         self._results: dict[int, Place] = {}
-        """By anchor of a call: where its result is kept."""
+        """By identity of a call: where its result is kept."""
         for number, function in enumerate(self.unit.module.functions):
             self._parameters(number, function)
             for node in function.nodes:
@@ -259,7 +259,7 @@ class Objects:
 
     def _result(self, number: int, call: Call) -> Place:
         """The object that a call yields."""
-        known = self._results.get(call.anchor)
+        known = self._results.get(id(call))
         if known is not None:
             return known
         if self._unwraps(number, call):
@@ -267,8 +267,8 @@ class Objects:
             inner = self._place(number, call.callee.base)
             if inner is not None:
                 return inner
-        place: Place = (number, f"<call at {call.anchor}>")
-        self._results[call.anchor] = place
+        place: Place = (number, f"<call {len(self._results)}>")
+        self._results[id(call)] = place
         bodies = called(self.unit, call)
         for body in bodies:
             self._join(place, (body, "<return>"))

@@ -196,7 +196,7 @@ class _Search:
 
     def _call(self, function: int, node: int, call: Call) -> None:
         """Effect: a call takes part; so does all that it is given, unless it ends the search."""
-        key = (function, call.anchor)
+        key = (function, id(call))
         if key in self._calls:
             return
         self._calls.add(key)
