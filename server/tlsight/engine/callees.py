@@ -42,7 +42,10 @@ def called(unit: Unit, call: Call) -> Functions:
     if not name:
         return frozenset()
     fact = unit.call_fact(call)
-    found = _named(unit, fact.qualified if fact is not None and fact.qualified else name)
+    meant = fact.qualified if fact is not None and fact.qualified else name
+    if tail(meant) not in _by_last_name(unit):
+        return frozenset()
+    found = _named(unit, meant)
     return frozenset(
         number
         for number in found

@@ -21,6 +21,7 @@ from tlsight.engine.unit import bare, last_name, strip
 from tlsight.ir import (
     Act,
     Assign,
+    Binary,
     Braces,
     Call,
     CallKind,
@@ -31,10 +32,12 @@ from tlsight.ir import (
     Function,
     Index,
     LambdaExpr,
+    Literal,
     Member,
     Name,
     Node,
     Opaque,
+    SizeOf,
     Unary,
     Variable,
     walk,
@@ -43,6 +46,9 @@ from tlsight.text import Span
 
 RESULT = "result"
 THIS = "this"
+
+_NO_OBJECTS = (Literal, Binary, SizeOf)
+"""Expressions that are numbers, whatever is in them."""
 
 Place = tuple[object, str]
 """Where an object is kept: function and name, class and field, or None and a global's name."""
@@ -183,6 +189,8 @@ class Objects:
         if node.evaluates is not None:
             for expr in walk(node.evaluates):
                 if isinstance(expr, Assign) and expr.operator == "=":
+                    if isinstance(strip(expr.value), _NO_OBJECTS):
+                        continue
                     target = self._place(number, expr.target)
                     if target is not None:
                         self._set(number, target, expr.value)

@@ -79,33 +79,40 @@ def _reaching(
     stage: Stage, known: Objects, rule: Property, check: Check, match: Match
 ) -> Iterator[Finding]:
     """A step after which another must not come, on the same object, unless one in between."""
+    sinks = [
+        (other, slot or check.argument)
+        for sink in check.sinks
+        for role, _, slot in (sink.partition("."),)
+        for other in played(stage).get(role, ())
+        if other.function == match.function
+    ]
+    past = _nodes(stage, match, check.past)
+    if not sinks or (check.past and not past) or not isinstance(match.site, Call):
+        return
     place = known.of(match, check.argument)
-    if place is None or not isinstance(match.site, Call) or excused(stage, check, match):
+    if place is None or excused(stage, check, match):
         return
     stops = _nodes(stage, match, check.needs_one)
-    numbers = [stage.index.numbers[name] for name in check.results if name in stage.index.numbers]
-    possible: list[int | None] = [*numbers] or [None]
     handed = {
         name: number
         for slot, number in check.assumes.items()
         if (expr := match.arguments.get(slot)) is not None and (name := path(expr)) is not None
     }
+    numbers = [stage.index.numbers[name] for name in check.results if name in stage.index.numbers]
+    possible: list[int | None] = [*numbers] or [None]
     for number in possible:
         assumed = {} if number is None else {str(match.site.anchor): number}
         reached = visited(stage, match.function, match.node, handed, assumed, stops)
         starts: frozenset[int] = frozenset((match.node,))
         if check.past:
-            again = _nodes(stage, match, check.roles)
-            starts = _nodes(stage, match, check.past) & reached - {match.node}
-            parts = (visited(stage, match.function, at, {}, {}, again | stops) for at in starts)
+            again = _nodes(stage, match, check.roles) | stops
+            starts = past & reached - {match.node}
+            parts = (visited(stage, match.function, at, {}, {}, again) for at in starts)
             reached = frozenset().union(*parts)
-        for sink in check.sinks:
-            role, _, slot = sink.partition(".")
-            for other in played(stage).get(role, ()):
-                here = other.function == match.function and other.node in reached - starts
-                if here and known.of(other, slot or check.argument) == place:
-                    yield from _reported(stage, rule, check, other, [match.span])
-                    return
+        for other, slot in sinks:
+            if other.node in reached - starts and known.of(other, slot) == place:
+                yield from _reported(stage, rule, check, other, [match.span])
+                return
 
 
 def _nodes(stage: Stage, match: Match, roles: tuple[str, ...]) -> frozenset[int]:
