@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from identify.identify import tags_from_filename
 from kept import locked, of_this_run, run
 
 from tlsight.cli.files import SUFFIXES
@@ -185,6 +184,8 @@ def test_an_old_finding_is_not_told_until_its_line_changes(
 
 def test_headers_are_given_to_the_hooks() -> None:
     """Those that pre-commit does not know are not, whatever the hooks say."""
+    from identify.identify import tags_from_filename  # pre-commit brings it
+
     given = {suffix for suffix in SUFFIXES if {"c", "c++"} & tags_from_filename(f"a{suffix}")}
 
     assert {".cp", ".h++", ".hp", ".tcc", ".txx"} == SUFFIXES - given
