@@ -140,8 +140,7 @@ def _origins(case: _Case) -> Iterator[tuple[Span, Origin]]:
             yield whole.places[0], whole
         return
     for source in whole.sources:
-        for match, expr in _slots(source, case.check.through):
-            del match
+        for _, expr in _slots(source, case.check.through):
             found = of_value(case.stage, case.function, source.function, source.node, expr)
             yield expr.span, found
 
@@ -183,8 +182,7 @@ def _made_inside(case: _Case) -> Iterator[Mistake]:
         return
     whole = of_object(case.stage, case.function, name)
     for source in whole.sources:
-        for match, expr in _slots(source, case.check.through):
-            del match
+        for _, expr in _slots(source, case.check.through):
             found = of_value(case.stage, case.function, source.function, source.node, expr)
             for maker in _of(found, case.check.sources)[:1]:
                 if _fills_local(case, maker):
@@ -345,8 +343,7 @@ def _overflows(case: _Case) -> Iterator[Mistake]:
             if isinstance(expr, Assign) and expr.operator == "=" and _is_content(expr.target, name):
                 yield from _too_long(case, case.function, at, expr.value, limit)
     for source in _within(case):
-        for match, expr in _sites(source, case.check.sinks):
-            del match
+        for _, expr in _sites(source, case.check.sinks):
             if _fills(case, source, expr):
                 yield from _too_long(case, source.function, source.node, expr, limit)
 
