@@ -32,7 +32,7 @@ QSslConfiguration makeConfiguration()
 {
     QSslConfiguration configuration = QSslConfiguration::defaultDtlsConfiguration();
     configuration.setProtocol(QSsl::DtlsV1_0OrLater);
-    configuration.setDtlsCookieVerificationEnabled(false);
+    configuration.setPeerVerifyDepth(4);
     return configuration;
 }
 
