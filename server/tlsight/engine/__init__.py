@@ -16,7 +16,7 @@ from tlsight.engine.callback import check_callback
 from tlsight.engine.index import Index, build
 from tlsight.engine.match import tags_at
 from tlsight.engine.result import check_result
-from tlsight.engine.roles import Stage, abandoned
+from tlsight.engine.roles import Stage, abandoned, played
 from tlsight.engine.typestate import check_typestate
 from tlsight.engine.unit import Unit
 from tlsight.finding import Finding, Suppression, Unanalysed
@@ -41,7 +41,10 @@ def check(index: Index, unit: Unit, config: Config, suites: Suites) -> tuple[Fin
 
 
 def _checked(stage: Stage, rule: Property, suites: Suites) -> Iterator[Finding]:
+    table = played(stage)
     for item in rule.checks:
+        if item.only_with and not any(role in table for role in item.only_with):
+            continue
         if rule.kind == "argument":
             yield from check_argument(stage, rule, item, suites)
         elif rule.kind == "result":

@@ -46,8 +46,6 @@ def check_argument(stage: Stage, rule: Property, check: Check, suites: Suites) -
         yield from _strings(stage, rule, check)
         return
     table = played(stage)
-    if check.only_with and not any(role in table for role in check.only_with):
-        return
     done: set[tuple[object, ...]] = set()
     for role in check.roles:
         for match in table.get(role, ()):

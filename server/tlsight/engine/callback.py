@@ -10,9 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from tlsight.engine.callees import called, denoted
-from tlsight.engine.index import tail
-from tlsight.engine.match import Match, call_matches
+from tlsight.engine.callees import denoted, reached
+from tlsight.engine.match import Match
 from tlsight.engine.mending import by_page
 from tlsight.engine.origin import (
     Origin,
@@ -26,7 +25,7 @@ from tlsight.engine.origin import (
 from tlsight.engine.outcomes import contract, outcome
 from tlsight.engine.paths import endings
 from tlsight.engine.report import finding
-from tlsight.engine.roles import Stage, excused, played, plays
+from tlsight.engine.roles import Stage, excused, played
 from tlsight.engine.unit import path, strip
 from tlsight.engine.values import possible
 from tlsight.finding import Finding, Fix, Related, Safety
@@ -70,8 +69,6 @@ class _Case:
 def check_callback(stage: Stage, rule: Property, check: Check) -> Iterator[Finding]:
     """All findings of one check of a `callback` property."""
     table = played(stage)
-    if check.only_with and not any(role in table for role in check.only_with):
-        return
     done: set[Span] = set()
     for match in (match for role in check.roles for match in table.get(role, ())):
         callback = match.binding.callback
@@ -140,19 +137,9 @@ def _origins(case: _Case) -> Iterator[tuple[Span, Origin]]:
             yield whole.places[0], whole
         return
     for source in whole.sources:
-        for _, expr in _slots(source, case.check.through):
+        for _, expr in _sites(source, case.check.through):
             found = of_value(case.stage, case.function, source.function, source.node, expr)
             yield expr.span, found
-
-
-def _slots(source: Source, names: tuple[str, ...]) -> Iterator[tuple[Match, Expr]]:
-    """The arguments of a call that stand in one of the slots `role.slot`."""
-    for name in names:
-        role, _, slot = name.partition(".")
-        for match in source.matches:
-            expr = match.arguments.get(slot)
-            if role in match.binding.roles and expr is not None:
-                yield match, expr
 
 
 def _of(origin: Origin, roles: tuple[str, ...]) -> list[Source]:
@@ -177,16 +164,10 @@ def _from(case: _Case) -> Iterator[Mistake]:
 
 def _made_inside(case: _Case) -> Iterator[Mistake]:
     """It is made by a role in `sources` each time anew: in a local of the callback that goes."""
-    name = case.parameter(case.check.argument)
-    if not name:
-        return
-    whole = of_object(case.stage, case.function, name)
-    for source in whole.sources:
-        for _, expr in _slots(source, case.check.through):
-            found = of_value(case.stage, case.function, source.function, source.node, expr)
-            for maker in _of(found, case.check.sources)[:1]:
-                if _fills_local(case, maker):
-                    yield Mistake(maker.call.span, _spelled(case, maker.call))
+    for _, found in _origins(case):
+        for maker in _of(found, case.check.sources)[:1]:
+            if _fills_local(case, maker):
+                yield Mistake(maker.call.span, _spelled(case, maker.call))
 
 
 def _fills_local(case: _Case, source: Source) -> bool:
@@ -212,26 +193,15 @@ def _spelled(case: _Case, call: Call) -> str:
 
 
 def _within(case: _Case) -> Iterator[Source]:
-    """The calls of the callback, and of the functions of the unit that it calls."""
+    """The calls that play a role, of the callback and of what it calls in this text."""
     unit = case.stage.unit
-    seen: set[int] = set()
-    waiting = [case.function]
-    while waiting:
-        number = waiting.pop(0)
-        if number in seen:
-            continue
-        seen.add(number)
+    for number in sorted(reached(unit, case.function)):
         for at, node in enumerate(unit.module.functions[number].nodes):
-            if node.evaluates is None:
-                continue
-            for expr in walk(node.evaluates):
-                if not isinstance(expr, Call):
-                    continue
-                waiting += sorted(called(unit, expr))
-                matches = call_matches(case.stage.index, unit, number, at, expr)
-                found = tuple(match for match in matches if plays(case.stage, match))
-                if found:
-                    yield Source(number, at, expr, found)
+            for expr in walk(node.evaluates) if node.evaluates is not None else ():
+                if isinstance(expr, Call):
+                    source = Source.of(case.stage, number, at, expr)
+                    if source.matches:
+                        yield source
 
 
 def _plays(case: _Case) -> Iterator[Mistake]:
@@ -365,15 +335,9 @@ def _points_to(case: _Case, function: int, expr: Expr, depth: int = 3) -> bool:
         return False
     if function == case.function:
         return name == case.parameter(case.check.argument)
-    unit = case.stage.unit
-    names = [item.name for item in unit.module.functions[function].parameters]
-    if name not in names:
-        return False
-    position = names.index(name)
     return any(
-        _points_to(case, caller, call.arguments[position], depth - 1)
-        for caller, _, call in unit.calls.get(tail(unit.module.functions[function].name), ())
-        if position < len(call.arguments)
+        _points_to(case, caller, argument, depth - 1)
+        for caller, _, argument in case.stage.unit.handed(function, name) or ()
     )
 
 

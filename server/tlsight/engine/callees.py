@@ -18,6 +18,7 @@ from tlsight.ir import (
     Name,
     Unary,
     Variable,
+    walk,
 )
 
 _DEPTH = 6
@@ -51,6 +52,27 @@ def called(unit: Unit, call: Call) -> Functions:
         for number in found
         if len(call.arguments) <= len(unit.module.functions[number].parameters)
     )
+
+
+def reached(unit: Unit, start: int) -> frozenset[int]:
+    """A function, all of the unit that it calls, and those call."""
+    key = ("reached", start)
+    known = unit.cache.get(key)
+    if known is None:
+        found: set[int] = set()
+        waiting = [start]
+        while waiting:
+            number = waiting.pop()
+            if number in found:
+                continue
+            found.add(number)
+            for node in unit.module.functions[number].nodes:
+                for expr in walk(node.evaluates) if node.evaluates is not None else ():
+                    if isinstance(expr, Call):
+                        waiting += called(unit, expr)
+        known = unit.cache[key] = frozenset(found)
+    assert isinstance(known, frozenset)
+    return known
 
 
 def _denoted(unit: Unit, function: int, node: int, expr: Expr, depth: int) -> Functions | None:
@@ -142,15 +164,9 @@ def _held(
 
 def _handed(unit: Unit, function: int, name: str, depth: int) -> Functions | None:
     """What the callers in this unit hand over, if nobody else can call the function."""
-    around = unit.module.functions[function]
-    names = [item.name for item in around.parameters]
-    if name not in names:
-        return None
-    position = names.index(name)
     parts = [
-        _denoted(unit, caller, node, call.arguments[position], depth - 1)
-        for caller, node, call in unit.calls.get(tail(around.name), ())
-        if position < len(call.arguments)
+        _denoted(unit, caller, node, argument, depth - 1)
+        for caller, node, argument in unit.handed(function, name) or ()
     ]
     return _all(parts) if parts else None
 

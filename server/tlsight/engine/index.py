@@ -58,6 +58,10 @@ class Index:
         """Whether pages name a constant of this spelling, with or without qualification."""
         return any(spelled(text, known) for known in self.constants.get(tail(text), ()))
 
+    def declares(self, record: str | None) -> bool:
+        """Whether pages declare a class."""
+        return any(record in found.records for found in self.declarations)
+
     def plain(self, name: str) -> str:
         """A function's name without the prefix under which a table of functions keeps it."""
         if name in self.calls or not name.startswith(self.prefixes):

@@ -193,7 +193,7 @@ def _callee_agrees(
         if receiver is None:
             return binding.name_tells
         return _derives(unit, receiver, receiver, form.owner) or (
-            binding.name_tells and not _declares(unit, receiver)
+            binding.name_tells and not unit.declares(receiver)
         )
     if not isinstance(call.callee, Name):
         return False
@@ -225,12 +225,8 @@ def _free_function(unit: Unit, function: int, call: Call, form: Form) -> bool:
     if re.search(r"[_A-Z0-9]", text):
         return True
     return not unit.methods(around, text) and all(
-        _declares(unit, record) for record in unit.hierarchy(around)
+        unit.declares(record) for record in unit.hierarchy(around)
     )
-
-
-def _declares(unit: Unit, record: str) -> bool:
-    return any(record in found.records for found in unit.environment)
 
 
 def _derives(unit: Unit, receiver: str, owner: str, wanted: str) -> bool:

@@ -9,7 +9,7 @@ makes one, or a definition, stands in this text; it is *open* where code that is
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import pairwise
 
@@ -54,19 +54,12 @@ Place = tuple[object, str]
 """Where an object is kept: function and name, class and field, or None and a global's name."""
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
-    """A role that is played on an object: by which match, in which slot."""
-
-    match: Match
-    slot: str
-
-
 @dataclass
 class _Class:
     """All names of one object."""
 
-    events: dict[str, list[Event]] = field(default_factory=dict)
+    roles: set[str] = field(default_factory=set)
+    """What is done to it."""
     made: list[Span] = field(default_factory=list)
     open: bool = False
     returned: set[int] = field(default_factory=set)
@@ -96,7 +89,7 @@ class Objects:
             for node in function.nodes:
                 self._node(number, node)
             self._range_loops(number, function)
-        self._note_events()
+        self._note_roles()
 
     def of(self, match: Match, slot: str) -> Place | None:
         """The object in a slot of a match, `this` or `result`."""
@@ -227,7 +220,9 @@ class Objects:
             return
         place = self._field(function.owner, call.target)
         known = self._result(number, call)
-        if self._is_known(bare(call.callee.text if isinstance(call.callee, Name) else "")):
+        if self.stage.index.declares(
+            bare(call.callee.text if isinstance(call.callee, Name) else "")
+        ):
             self._join(place, known)
         elif len(call.arguments) == 1:
             self._set(number, place, call.arguments[0])
@@ -241,11 +236,8 @@ class Objects:
 
     def _declared(self, place: Place, variable: Variable) -> None:
         """Effect: a variable that is an object, and no pointer to one, is made where it stands."""
-        if _is_value(variable.type) and self._is_known(bare(variable.type)):
+        if _is_value(variable.type) and self.stage.index.declares(bare(variable.type)):
             self._class(place).made.append(variable.span)
-
-    def _is_known(self, record: str) -> bool:
-        return any(record in found.records for found in self.stage.index.declarations)
 
     def _set(self, number: int, target: Place, value: Expr) -> None:
         """Effect: a name is set to a value."""
@@ -299,7 +291,7 @@ class Objects:
         kind = call.callee.text
         if call.kind not in (CallKind.CONSTRUCT, CallKind.NEW):
             return kind.startswith("std::")
-        return "<" in kind or not self._is_known(bare(kind))
+        return "<" in kind or not self.stage.index.declares(bare(kind))
 
     def _call(self, number: int, call: Call) -> None:
         """Effect: what is handed to functions of the unit is theirs; other code opens it."""
@@ -361,19 +353,17 @@ class Objects:
 
     def _is_library(self, number: int, call: Call) -> bool:
         """Whether pages declare what is called: then they say what it does."""
-        known = self.stage.index.declarations
+        index = self.stage.index
         if call.kind in (CallKind.CONSTRUCT, CallKind.NEW):
             kind = call.callee.text if isinstance(call.callee, Name) else ""
-            return self._is_known(bare(kind))
+            return self.stage.index.declares(bare(kind))
         if isinstance(call.callee, Member):
-            owner = self.unit.receiver_type(number, call.callee)
-            return any(owner in found.records for found in known)
-        name = self.stage.index.plain(last_name(call))
-        if name in self.stage.index.calls:
+            return index.declares(self.unit.receiver_type(number, call.callee))
+        name = index.plain(last_name(call))
+        if name in index.calls or any(name in found.functions for found in index.declarations):
             return True
         text = call.callee.text if isinstance(call.callee, Name) else ""
-        owner = text.removeprefix("::").rpartition("::")[0]
-        return any(name in found.functions or owner in found.records for found in known)
+        return index.declares(text.removeprefix("::").rpartition("::")[0])
 
     def _is_aggregate(self, call: Call) -> bool:
         """Whether a construction only makes room: of a class of this text, or one without name."""
@@ -390,8 +380,7 @@ class Objects:
         kind = self.unit.type_of(number, call.callee.base)
         if kind is None or "<" in self.unit.resolved_type(kind):
             return True
-        record = self.unit.record_name(kind)
-        return not any(record in found.records for found in self.unit.environment)
+        return not self.unit.declares(self.unit.record_name(kind))
 
     def _keeps(self, number: int, call: Call) -> bool:
         """Whether a call puts something into a container: what comes out of it is that again."""
@@ -413,12 +402,8 @@ class Objects:
 
     def _home(self, number: int, name: str) -> Place:
         """The place of a local, in whichever function around declares it."""
-        home: int | None = number
-        while home is not None:
-            if name in self.unit.variables[home]:
-                return (home, name)
-            home = self.unit.module.functions[home].enclosing
-        return (number, name)
+        home = self.unit.home(number, name)
+        return (number if home is None else home, name)
 
     def _place(self, number: int, expr: Expr) -> Place | None:
         """Where the object that an expression denotes is kept; None where it is not known."""
@@ -442,7 +427,7 @@ class Objects:
             return self._named(number, expr)
         if isinstance(expr, Member):
             owner = self.unit.receiver_type(number, expr)
-            if owner and any(owner in found.records for found in self.unit.environment):
+            if owner and self.unit.declares(owner):
                 return self._field(owner, expr.name)
             base = self._place(number, expr.base)
             return self._part(base, expr.name) if base is not None else None
@@ -509,7 +494,7 @@ class Objects:
 
     # What is done to them.
 
-    def _note_events(self) -> None:
+    def _note_roles(self) -> None:
         for role, found in played(self.stage).items():
             for match in found:
                 slots = [*match.arguments, RESULT]
@@ -518,8 +503,7 @@ class Objects:
                 for slot in slots:
                     place = self.of(match, slot) if slot != "_" else None
                     if place is not None:
-                        event = Event(match, slot)
-                        self._class(place).events.setdefault(role, []).append(event)
+                        self._class(place).roles.add(role)
                 self._note_making(match)
 
     def _note_making(self, match: Match) -> None:
@@ -538,11 +522,6 @@ def objects(stage: Stage) -> Objects:
         known = stage.unit.cache["objects"] = Objects(stage)
     assert isinstance(known, Objects)
     return known
-
-
-def deeds(found: Mapping[str, list[Event]], roles: tuple[str, ...]) -> list[Event]:
-    """The events of an object in one of these roles."""
-    return [event for role in roles for event in found.get(role, ())]
 
 
 def _is_value(type_name: str) -> bool:

@@ -9,12 +9,11 @@ a call that nobody knows, a global or a field that others may write.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from tlsight.engine.callees import called
+from tlsight.engine.callees import called, reached
 from tlsight.engine.flow import definitions
-from tlsight.engine.index import tail
 from tlsight.engine.match import Match, call_matches
 from tlsight.engine.roles import Stage, plays
 from tlsight.engine.unit import last_name, path, strip
@@ -50,6 +49,12 @@ class Source:
     call: Call
     matches: tuple[Match, ...]
 
+    @classmethod
+    def of(cls, stage: Stage, function: int, node: int, call: Call) -> Source:
+        """A call that stands at a step of a function."""
+        matches = call_matches(stage.index, stage.unit, function, node, call)
+        return cls(function, node, call, tuple(item for item in matches if plays(stage, item)))
+
     def roles(self) -> frozenset[str]:
         """All roles that the call plays."""
         return frozenset(role for match in self.matches for role in match.binding.roles)
@@ -71,25 +76,18 @@ class Origin:
 
 _ANYTHING = re.compile(r"(?:const\s+)?void\s*\*")
 
-Stop = Callable[[Source], bool]
 
-
-def of_value(
-    stage: Stage, start: int, function: int, node: int, expr: Expr, stop: Stop | None = None
-) -> Origin:
-    """Where the value of an expression comes from; `start` is the function whose parameters end it.
-
-    What `stop` is true of is a source, and is not looked behind.
-    """
-    search = _Search(stage, start, stop or _nowhere)
+def of_value(stage: Stage, start: int, function: int, node: int, expr: Expr) -> Origin:
+    """Where the value of an expression comes from; the parameters of `start` end the search."""
+    search = _Search(stage, start)
     search.want(function, node, expr)
     search.run()
     return search.found
 
 
-def of_object(stage: Stage, start: int, name: str, stop: Stop | None = None) -> Origin:
+def of_object(stage: Stage, start: int, name: str) -> Origin:
     """Where what is written to an object of a function comes from."""
-    search = _Search(stage, start, stop or _nowhere)
+    search = _Search(stage, start)
     search.want_object(start, name)
     search.run()
     return search.found
@@ -106,10 +104,6 @@ def written_size(stage: Stage, function: int, buffer: Expr) -> Iterator[str]:
                     yield size
 
 
-def _nowhere(_: Source) -> bool:
-    return False
-
-
 @dataclass(frozen=True, slots=True)
 class _Write:
     """A step that may put something into an object: the expressions that it puts together."""
@@ -120,17 +114,16 @@ class _Write:
 
 
 class _Search:
-    def __init__(self, stage: Stage, start: int, stop: Stop) -> None:
+    def __init__(self, stage: Stage, start: int) -> None:
         self.stage = stage
         self.unit = stage.unit
         self.start = start
-        self.stop = stop
         self.found = Origin()
         self._objects: set[tuple[int | None, str]] = set()
         self._first: tuple[int | None, str] | None = None
         self._calls: set[tuple[int, int]] = set()
         self._waiting: list[tuple[int, int, Expr]] = []
-        self._reached = _reached(stage, start)
+        self._reached = reached(stage.unit, start)
         self._open_objects: list[tuple[int | None, str]] = []
 
     def want(self, function: int, node: int, expr: Expr) -> None:
@@ -140,10 +133,7 @@ class _Search:
     def want_object(self, function: int, name: str) -> None:
         """Effect: asks what is written to an object, by its name in a function."""
         name = name.partition(".")[0]
-        home: int | None = function
-        while home is not None and name not in self.unit.variables[home]:
-            home = self.unit.module.functions[home].enclosing
-        key = (home, name)
+        key = (self.unit.home(function, name), name)
         if key not in self._objects:
             self._first = self._first or key
             self._objects.add(key)
@@ -195,26 +185,19 @@ class _Search:
         return self.stage.index.names_constant(expr.text)
 
     def _call(self, function: int, node: int, call: Call) -> None:
-        """Effect: a call takes part; so does all that it is given, unless it ends the search."""
+        """Effect: a call takes part; so does all that it is given."""
         key = (function, id(call))
         if key in self._calls:
             return
         self._calls.add(key)
-        matches = tuple(
-            match
-            for match in call_matches(self.stage.index, self.unit, function, node, call)
-            if plays(self.stage, match)
-        )
-        source = Source(function, node, call, matches)
+        source = Source.of(self.stage, function, node, call)
         self.found.sources.append(source)
-        if self.stop(source):
-            return
         bodies = called(self.unit, call)
         for body in bodies:
             for at, item in enumerate(self.unit.module.functions[body].nodes):
                 if item.act is Act.RETURN and item.expr is not None:
                     self.want(body, at, item.expr)
-        if not bodies and not matches and not self._is_plain(function, call):
+        if not bodies and not source.matches and not self._is_plain(function, call):
             self.found.open = True  # whatever it does, it does it elsewhere
         for argument in call.arguments:
             self.want(function, node, argument)
@@ -228,12 +211,11 @@ class _Search:
         """
         if call.kind is CallKind.CONSTRUCT:
             return True
-        known = self.stage.index.declarations
+        index = self.stage.index
         if isinstance(call.callee, Member):
-            owner = self.unit.receiver_type(function, call.callee)
-            return any(owner in found.records for found in known)
-        name = self.stage.index.plain(last_name(call))
-        declared = [item for found in known for item in found.functions.get(name, ())]
+            return index.declares(self.unit.receiver_type(function, call.callee))
+        name = index.plain(last_name(call))
+        declared = [item for found in index.declarations for item in found.functions.get(name, ())]
         return bool(declared) and not any(_ANYTHING.match(item.result) for item in declared)
 
     def _object(self, home: int | None, name: str) -> None:
@@ -248,20 +230,16 @@ class _Search:
             self._write(home, write, name)
         for pointer in _pointers(self.stage, home).get(name, ()):
             self.want_object(home, pointer)
-        names = [item.name for item in function.parameters]
-        if name in names:
-            self._parameter(home, names.index(name), name)
+        if any(item.name == name for item in function.parameters):
+            self._parameter(home, name)
 
-    def _parameter(self, function: int, position: int, name: str) -> None:
+    def _parameter(self, function: int, name: str) -> None:
         """Effect: what the callers hand over takes part."""
         if function == self.start:
             self.found.handed.add(name)
             return
-        calls = self.unit.calls.get(tail(self.unit.module.functions[function].name), ())
         handing = [
-            (caller, node, call.arguments[position])
-            for caller, node, call in calls
-            if position < len(call.arguments) and caller in self._reached
+            item for item in self.unit.handed(function, name) or () if item[0] in self._reached
         ]
         self._waiting += handing
         if not handing:
@@ -342,27 +320,6 @@ def _writes(stage: Stage, function: int) -> dict[str, list[_Write]]:
                 found.setdefault(variable.name, []).append(_Write(at, (variable.initial,)))
         known = stage.unit.cache[key] = found
     assert isinstance(known, dict)
-    return known
-
-
-def _reached(stage: Stage, start: int) -> frozenset[int]:
-    """A function and all of the unit that it calls, and those call."""
-    key = ("reached", start)
-    known = stage.unit.cache.get(key)
-    if known is None:
-        found: set[int] = set()
-        waiting = [start]
-        while waiting:
-            number = waiting.pop()
-            if number in found:
-                continue
-            found.add(number)
-            for node in stage.unit.module.functions[number].nodes:
-                for expr in walk(node.evaluates) if node.evaluates is not None else ():
-                    if isinstance(expr, Call):
-                        waiting += called(stage.unit, expr)
-        known = stage.unit.cache[key] = frozenset(found)
-    assert isinstance(known, frozenset)
     return known
 
 

@@ -47,8 +47,6 @@ class Ending:
     value: int | None
     span: Span
     expr: Expr | None
-    known: tuple[tuple[str, int], ...]
-    """What the locals hold there."""
 
 
 def endings(
@@ -69,31 +67,34 @@ def visited(
     function: int,
     start: int,
     handed: Numbers,
-    assumed: Numbers,
+    assumed: Mapping[int, int],
     stops: Collection[int],
 ) -> frozenset[int]:
     """The nodes that are reached from one, up to those that stop.
 
-    `handed` is what variables hold there, `assumed` what calls yield, by their anchors as text.
+    `handed` is what variables hold there, `assumed` what calls yield, by their anchors.
     Empty if there are too many ways.
     """
-    walk_ = _Walk(stage, function, _DEPTH)
-    walk_.assumed, walk_.stops = assumed, frozenset(stops) - {start}
+    walk_ = _Walk(stage, function, _DEPTH, assumed, frozenset(stops) - {start})
     return frozenset(walk_.seen) if walk_.run(handed, start) is not None else frozenset()
-
-
-_State = frozenset[tuple[str, int]]
 
 
 class _Walk:
     """One walk through a function."""
 
-    def __init__(self, stage: Stage, function: int, depth: int) -> None:
+    def __init__(
+        self,
+        stage: Stage,
+        function: int,
+        depth: int,
+        assumed: Mapping[int, int] | None = None,
+        stops: frozenset[int] = frozenset(),
+    ) -> None:
         self.stage = stage
         self.function = function
         self.depth = depth
-        self.assumed: Numbers = {}
-        self.stops: frozenset[int] = frozenset()
+        self.assumed = assumed or {}
+        self.stops = stops
         self.seen: set[int] = set()
         self.nodes = stage.unit.module.functions[function].nodes
 
@@ -111,10 +112,9 @@ class _Walk:
                 continue
             numbers = dict(state)
             if node.act is Act.RETURN:
-                known = tuple(sorted(state))
                 for expr in self._arms(at, node.expr, numbers):
                     value = self._value(at, expr, numbers) if expr is not None else None
-                    found[Ending(value, node.span, expr, known)] = None
+                    found[Ending(value, node.span, expr)] = None
                 continue
             self._act(at, node, numbers)
             for edge in node.next:
@@ -287,7 +287,7 @@ class _Walk:
 
     def _call(self, at: int, call: Call, numbers: Numbers) -> int | None:
         """What is assumed of a call, or what a function of the unit returns on all of its ways."""
-        known = self.assumed.get(str(call.anchor))
+        known = self.assumed.get(call.anchor)
         if known is not None:
             return known
         targets = called(self.stage.unit, call)

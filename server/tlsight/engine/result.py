@@ -55,8 +55,6 @@ _FLIPPED = {"==": "==", "!=": "!=", "<": ">", ">": "<", "<=": ">=", ">=": "<="}
 def check_result(stage: Stage, rule: Property, check: Check) -> Iterator[Finding]:
     """All findings of one check of a `result` property."""
     table = played(stage)
-    if check.only_with and not any(role in table for role in check.only_with):
-        return
     done: set[Span] = set()
     for role in check.roles:
         for match in table.get(role, ()):

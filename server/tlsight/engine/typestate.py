@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tlsight.engine.match import Match
-from tlsight.engine.objects import Objects, Place, deeds, objects
+from tlsight.engine.objects import Objects, Place, objects
 from tlsight.engine.paths import visited
 from tlsight.engine.report import finding
 from tlsight.engine.roles import Stage, excused, played
@@ -26,22 +26,20 @@ def check_typestate(stage: Stage, rule: Property, check: Check) -> Iterator[Find
     matches = [match for role in check.roles for match in table.get(role, ())]
     if not matches or not all(role in table for role in check.given):
         return
-    if check.only_with and not any(role in table for role in check.only_with):
-        return
-    known = objects(stage)
     if check.wrong == "reaches":
         for match in matches:
-            yield from _reaching(stage, known, rule, check, match)
+            yield from _reaching(stage, rule, check, match)
         return
     done: set[Place] = set()
     for match in matches:
         if excused(stage, check, match):
             continue
         if not check.argument:
-            if _is_lacking_anywhere(stage, check):
+            if not any(role in table for role in check.needs_one):
                 yield from _reported(stage, rule, check, match, [])
                 return
             continue
+        known = objects(stage)
         place = known.of(match, check.argument)
         if place is None:
             continue
@@ -67,17 +65,15 @@ def _lacking(known: Objects, check: Check, place: Place, function: int) -> list[
         if not (part.made or part.handed or (index and part.told)):
             return None
         made += part.made
-        roles |= part.events.keys()
-        if deeds(part.events, check.needs_one):
-            return None
+        roles |= part.roles
+    if not roles.isdisjoint(check.needs_one):
+        return None
     if not roles >= set(check.given):
         return None
     return made
 
 
-def _reaching(
-    stage: Stage, known: Objects, rule: Property, check: Check, match: Match
-) -> Iterator[Finding]:
+def _reaching(stage: Stage, rule: Property, check: Check, match: Match) -> Iterator[Finding]:
     """A step after which another must not come, on the same object, unless one in between."""
     sinks = [
         (other, slot or check.argument)
@@ -89,6 +85,7 @@ def _reaching(
     past = _nodes(stage, match, check.past)
     if not sinks or (check.past and not past) or not isinstance(match.site, Call):
         return
+    known = objects(stage)
     place = known.of(match, check.argument)
     if place is None or excused(stage, check, match):
         return
@@ -101,7 +98,7 @@ def _reaching(
     numbers = [stage.index.numbers[name] for name in check.results if name in stage.index.numbers]
     possible: list[int | None] = [*numbers] or [None]
     for number in possible:
-        assumed = {} if number is None else {str(match.site.anchor): number}
+        assumed = {} if number is None else {match.site.anchor: number}
         reached = visited(stage, match.function, match.node, handed, assumed, stops)
         starts: frozenset[int] = frozenset((match.node,))
         if check.past:
@@ -124,11 +121,6 @@ def _nodes(stage: Stage, match: Match, roles: tuple[str, ...]) -> frozenset[int]
         for other in table.get(role, ())
         if other.function == match.function
     )
-
-
-def _is_lacking_anywhere(stage: Stage, check: Check) -> bool:
-    table = played(stage)
-    return not any(role in table for role in check.needs_one)
 
 
 def _reported(

@@ -113,11 +113,35 @@ class Unit:
 
     def is_local(self, function: int | None, name: str) -> bool:
         """Whether a name is a local or a parameter of the function or of one around it."""
+        return self.home(function, name) is not None
+
+    def home(self, function: int | None, name: str) -> int | None:
+        """The function that declares a local or a parameter: this one, or one around it."""
         while function is not None:
             if name in self.variables[function]:
-                return True
+                return function
             function = self.module.functions[function].enclosing
-        return False
+        return None
+
+    def handed(self, function: int, name: str) -> Iterator[tuple[int, int, Expr]] | None:
+        """What the calls in this text hand over for a parameter: caller, step and argument.
+
+        None if it is no parameter of the function.
+        """
+        around = self.module.functions[function]
+        names = [item.name for item in around.parameters]
+        if name not in names:
+            return None
+        position = names.index(name)
+        return (
+            (caller, node, call.arguments[position])
+            for caller, node, call in self.calls.get(around.name.rpartition("::")[2], ())
+            if position < len(call.arguments)
+        )
+
+    def declares(self, record: str) -> bool:
+        """Whether some declaration shows a class."""
+        return any(record in found.records for found in self.environment)
 
     def global_variable(self, name: str) -> Variable | None:
         """A variable at file or namespace scope, by its name as spelled."""
@@ -180,7 +204,7 @@ class Unit:
             if alias is None or bare(alias) == name:
                 break
             name = bare(alias)
-        if any(name in found.records for found in self.environment):
+        if self.declares(name):
             return name
         tail = "::" + name
         for declarations in self.environment:

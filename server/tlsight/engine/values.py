@@ -262,7 +262,7 @@ class _Reader:
 
     def _local(self, function: int, node: int, expr: Expr, name: str, depth: int) -> list[Value]:
         """A local or a parameter: what reaches this place."""
-        home = _home(self.unit, function, name.partition(".")[0])
+        home = self.unit.home(function, name.partition(".")[0])
         if home is None:
             return [_unknown(expr, function)]
         if home != function:
@@ -632,14 +632,6 @@ def _arithmetic(operator: str, left: int | None, right: int | None) -> int | Non
     results = {"+": left + right, "-": left - right, "*": left * right}
     results |= {"&": left & right, "^": left ^ right}
     return results.get(operator)
-
-
-def _home(unit: Unit, function: int | None, name: str) -> int | None:
-    while function is not None:
-        if name in unit.variables[function]:
-            return function
-        function = unit.module.functions[function].enclosing
-    return None
 
 
 def _may_call(unit: Unit, call: Call, callee: Function) -> bool:
