@@ -161,6 +161,7 @@ class Objects:
             return
         one, other = self._class(left), self._class(right)
         self._parent[right] = left
+        one.roles |= other.roles
         one.made += other.made
         one.open = one.open or other.open
         one.told = one.told or other.told
