@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from demo import Bench
+from tlsight.config import Config
+from tlsight.engine import check
 
 
 @pytest.fixture(scope="module")
@@ -136,10 +139,5 @@ def test_a_class_that_is_declared_elsewhere_may_do_more(bench: Bench) -> None:
     text = "class C { C(); void more(); void f() { start(o); } object *o = create(); };"
     unit = bench.unit(text)
     assert 1 == len(bench.found(text, "unprepared"))
-    from dataclasses import replace
-
-    from tlsight.config import Config
-    from tlsight.engine import check
-
     findings = check(bench.index, replace(unit, header=True, cache={}), Config(), lambda: ())
     assert "unprepared" not in {item.rule for item in findings}

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
-import platformdirs
+from kept import fetched, run
 
 SUITE = "trixie"
 """The Debian that has Neovim 0.10, and with it a C library that runs on older ones."""
@@ -26,12 +25,7 @@ def current() -> tuple[str, ...]:
 
 def older() -> tuple[str, ...]:
     """Effect: fetches Neovim 0.10 with all that it needs, the first time on a machine."""
-    folder = Path(platformdirs.user_cache_dir("tlsight-tests")) / f"neovim-{SUITE}"
-    if not (folder / "ready").exists():
-        shutil.rmtree(folder, ignore_errors=True)
-        _fetch(folder)
-        (folder / "ready").touch()
-    root = folder / "root"
+    root = fetched("neovim", SUITE, _fetch) / "root"
     loader = root / _LIBRARIES / "ld-linux-x86-64.so.2"
     return (
         *("env", f"VIMRUNTIME={root}/usr/share/nvim/runtime"),
@@ -61,12 +55,7 @@ def _fetch(folder: Path) -> None:
         'APT::Sandbox::User "";\n'
     )
     environment = {**os.environ, "APT_CONFIG": str(configuration)}
-    _run("apt-get", "-q", "update", environment=environment)
-    _run("apt-get", "-q", "-y", "--download-only", "install", "neovim", environment=environment)
+    run(folder, environment, "apt-get", "-q", "update")
+    run(folder, environment, "apt-get", "-q", "-y", "--download-only", "install", "neovim")
     for package in sorted(archives.glob("*.deb")):
-        _run("dpkg-deb", "-x", str(package), str(folder / "root"), environment=environment)
-
-
-def _run(*command: str, environment: dict[str, str]) -> None:
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-    assert 0 == done.returncode, f"{' '.join(command)}:\n{done.stdout}{done.stderr}"
+        run(folder, environment, "dpkg-deb", "-x", str(package), str(folder / "root"))

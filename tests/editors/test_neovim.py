@@ -19,7 +19,8 @@ from typing import Any
 import features
 import neovim_tools
 import pytest
-from vscode_tools import locked
+
+from kept import locked
 
 HERE = Path(__file__).parent
 PLUGIN = HERE.parents[1] / "editors" / "nvim"
@@ -47,16 +48,18 @@ int verified(EVP_MD_CTX *context, const unsigned char *signature, unsigned long 
 
 Play = Callable[..., Any]
 
+DEADLINE = 300
+"""Seconds. A scenario waits for one thing at most a fifth of it."""
+
 pytestmark = pytest.mark.editor
 
 
 @pytest.fixture(scope="session", params=["0.11", "0.10"])
-def neovim(request: pytest.FixtureRequest, shared: Path) -> tuple[str, ...]:
+def neovim(request: pytest.FixtureRequest) -> tuple[str, ...]:
     """A command that starts a Neovim."""
     if request.param == "0.11":
         return neovim_tools.current()
-    with locked(shared):
-        return neovim_tools.older()
+    return neovim_tools.older()
 
 
 @pytest.fixture
@@ -95,6 +98,7 @@ def play(neovim: tuple[str, ...], folder: Path, tmp_path: Path) -> Play:
             capture_output=True,
             text=True,
             check=False,
+            timeout=DEADLINE,
         )
         assert 0 == done.returncode, done.stderr
         return json.loads(done.stdout.splitlines()[-1])

@@ -24,6 +24,8 @@ import qt_sources
 import vscode_tools
 from vscode_tools import HERE, Tools
 
+from kept import locked, run
+
 EXAMPLES = Path(__file__).parents[1] / "examples"
 
 QUIET = {
@@ -46,15 +48,15 @@ pytestmark = pytest.mark.editor
 
 @pytest.fixture(scope="module")
 def tools(shared: Path) -> Tools:
-    with vscode_tools.locked(shared):
-        return vscode_tools.fetched()
+    with locked(shared):
+        return vscode_tools.found()
 
 
 @pytest.fixture(scope="module")
 def extensions(tools: Tools, shared: Path) -> Path:
     """A folder of extensions with ours in it, installed from its VSIX; made once in a run."""
     folder = shared / "extensions"
-    with vscode_tools.locked(shared):
+    with locked(shared):
         if not (shared / "ready").exists():
             python = f"{sys.version_info.major}.{sys.version_info.minor}"
             vsix = vscode_tools.packaged(tools, python, shared / "vsix")
@@ -238,7 +240,7 @@ def _install(tools: Tools, profile: Path, folder: Path, vsix: Path) -> None:
     options = ("--user-data-dir", str(_profile(profile, {})), "--extensions-dir", str(folder))
     config = ("--config", str(profile / "config.yaml"))
     install = ("--install-extension", str(vsix))
-    vscode_tools.run(*tools.code, *options, *config, *install, cwd=profile)
+    run(profile, os.environ, *tools.code, *options, *config, *install)
 
 
 def test_the_table_says_what_it_gets(
@@ -250,7 +252,7 @@ def test_the_table_says_what_it_gets(
     program.chmod(0o755)
     play("tour", project, **{"tlsight.path": str(program)})
 
-    with vscode_tools.locked(shared):
+    with locked(shared):
         features.agree("VS Code", wire)
 
 

@@ -12,9 +12,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from kept import multitool, run
+
+from kept import fetched, npm_install, npm_version, run
 
 ROOT = Path(__file__).parents[2]
+MULTITOOL = Path(__file__).parent / "sarif_multitool"
 
 MEANT = {
     ("SARIF2005", "Warning_ProvideToolnformationUri"): "tlsight has no address on the web to name.",
@@ -35,7 +37,18 @@ class Complaint(NamedTuple):
 
 @pytest.fixture(scope="module")
 def tool() -> Path:
-    return multitool()
+    return _program(fetched("sarif", npm_version(MULTITOOL), _fetch))
+
+
+def _fetch(folder: Path) -> None:
+    npm_install(MULTITOOL, folder)
+    _program(folder).chmod(0o755)
+
+
+def _program(folder: Path) -> Path:
+    """The program that npm has chosen for this system."""
+    (found,) = (folder / "node_modules" / "@microsoft").glob("sarif-multitool-*/Sarif.Multitool")
+    return found
 
 
 def complaints(tool: Path, log: Path) -> list[Complaint]:

@@ -19,9 +19,7 @@ local function wait(what, wanted)
     return seen and true or false
   end, 10)
   if not ok then
-    local said = messages()
-    io.stderr:write(('in vain for %s\n%s\n%s\n'):format(what, vim.inspect(diagnostics()), said))
-    os.exit(1)
+    error(('in vain for %s\n%s\n%s'):format(what, vim.inspect(diagnostics()), messages()))
   end
   return seen
 end
@@ -76,11 +74,15 @@ local function hover()
   return wait('a hover', float)
 end
 
----What the server says of the buffer in front.
+---Whether the server says this of the buffer in front.
+local function stands(stage)
+  local seen = vim.b.tlsight
+  return seen and seen.stage == stage and seen
+end
+
 local function standing(stage)
   return wait(stage, function()
-    local seen = vim.b.tlsight
-    return seen and seen.stage == stage and seen
+    return stands(stage)
   end)
 end
 
@@ -110,7 +112,7 @@ function scenarios.save(seen)
   shown('weak-hash')
   standing('done')
   seen.before = rules()
-  type_below(vim.api.nvim_buf_line_count(0), 'void two() { QSslConfiguration c; c.setProtocol(QSsl::TlsV1_0); }')
+  type_below(vim.api.nvim_buf_line_count(0), 'void two(QSslConfiguration &c) { c.setProtocol(QSsl::TlsV1_0); }')
   standing('held')
   -- The menu is answered from what was typed, so that has been analysed by then.
   local answers = vim.lsp.buf_request_sync(0, 'textDocument/codeAction', {
@@ -235,12 +237,11 @@ function scenarios.beside(seen)
       for _, item in ipairs(diagnostics()) do
         count[item.source] = (count[item.source] or 0) + 1
       end
-      standing('done')
-      return count.clang >= clangd and count.tlsight == ours and all()
+      return stands('done') and count.clang >= clangd and count.tlsight == ours and all()
     end)
   end
   seen.opened = both(2, 1)
-  type_below(vim.api.nvim_buf_line_count(0), 'void two() { QSslConfiguration c; c.setProtocol(QSsl::TlsV1_0); missing(); }')
+  type_below(vim.api.nvim_buf_line_count(0), 'void two(QSslConfiguration &c) { c.setProtocol(QSsl::TlsV1_0); missing(); }')
   seen.typed = both(3, 2)
   vim.cmd('silent write')
   seen.saved = both(3, 2)

@@ -1,4 +1,4 @@
-"""What the processes of a run share, and a tool that is fetched once for a machine."""
+"""What the processes of a run share, and tools that are fetched once for a machine."""
 
 from __future__ import annotations
 
@@ -7,14 +7,12 @@ import hashlib
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 import platformdirs
 import pytest
-
-MULTITOOL = Path(__file__).parent / "sarif_multitool"
 
 
 @contextmanager
@@ -32,22 +30,29 @@ def of_this_run(factory: pytest.TempPathFactory, name: str) -> Path:
     return (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / name
 
 
-def multitool() -> Path:
-    """Effect: fetches Microsoft's tool for SARIF if it is not there, outside of the checkout."""
-    lock = (MULTITOOL / "package-lock.json").read_bytes()
-    name = f"sarif-{hashlib.sha256(lock).hexdigest()[:16]}"
+def fetched(name: str, version: str, fetch: Callable[[Path], None]) -> Path:
+    """Effect: has a tool fetched into a folder, outside of the checkout, if it is not there."""
     cache = Path(platformdirs.user_cache_dir("tlsight-tests"))
-    folder = cache / name
-    with locked(cache / "sarif"):
+    folder = cache / f"{name}-{version}"
+    with locked(cache / name):
         if not (folder / "ready").exists():
             shutil.rmtree(folder, ignore_errors=True)
             folder.mkdir()
-            for file in ("package.json", "package-lock.json", ".npmrc"):
-                shutil.copy(MULTITOOL / file, folder)
-            run(folder, os.environ, "npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund")
-            _program(folder).chmod(0o755)
+            fetch(folder)
             (folder / "ready").touch()
-    return _program(folder)
+    return folder
+
+
+def npm_version(wanted: Path) -> str:
+    """A name for just the packages that a folder's lock file lists."""
+    return hashlib.sha256((wanted / "package-lock.json").read_bytes()).hexdigest()[:16]
+
+
+def npm_install(wanted: Path, folder: Path) -> None:
+    """Effect: fetches what a folder's lock file lists into another folder; runs nothing of it."""
+    for file in ("package.json", "package-lock.json", ".npmrc"):
+        shutil.copy(wanted / file, folder)
+    run(folder, os.environ, "npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund")
 
 
 def run(folder: Path, environment: Mapping[str, str], *command: str) -> str:
@@ -57,9 +62,3 @@ def run(folder: Path, environment: Mapping[str, str], *command: str) -> str:
     )
     assert 0 == done.returncode, f"{' '.join(command)}:\n{done.stdout}{done.stderr}"
     return done.stdout
-
-
-def _program(folder: Path) -> Path:
-    """The program that npm has chosen for this system."""
-    (found,) = (folder / "node_modules" / "@microsoft").glob("sarif-multitool-*/Sarif.Multitool")
-    return found
