@@ -33,7 +33,7 @@ class FakeAnalyst:
     def first(self, path: Path, data: bytes) -> Report:
         return Report(self._findings(path, data), final=False)
 
-    def final(self, path: Path, data: bytes) -> Report:
+    def final(self, path: Path, data: bytes, _evidence: bool = False) -> Report:
         if gate := re.search(rb"GATE:(.*?);", data):
             Path(gate[1].decode()).read_bytes()
         if b"DIE" in data:

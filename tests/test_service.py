@@ -68,7 +68,7 @@ class FakeWorker:
     async def first(self, _path: Path, data: bytes) -> Report:
         return await self._job(final=False, data=data)
 
-    async def final(self, _path: Path, data: bytes) -> Report:
+    async def final(self, _path: Path, data: bytes, _evidence: bool = False) -> Report:
         return await self._job(final=True, data=data)
 
     async def prove(self, _path: Path, _data: bytes, _finding: Finding, _fix: Fix) -> Proof:

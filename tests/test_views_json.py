@@ -88,6 +88,8 @@ def test_the_summary_counts() -> None:
         "fixable": 0,
         "suppressed": 3,
         "unanalysed": 0,
+        "holding": 0,
+        "undecided": 0,
     } == document["summary"]
     assert ("some-policy", {"name": "tlsight", "version": "9"}) == (
         document["policy"],

@@ -18,7 +18,7 @@ from typing import TypeVar
 from tlsight.carry import by_body, carried, merged, read_before
 from tlsight.clang import HEADERS, ClangFailed, HeaderIndex, Session, find_command, language_of
 from tlsight.config import Config
-from tlsight.engine import Index, Unit, build, check, known_names, suppressed, unread
+from tlsight.engine import Index, Unit, build, judged, known_names, suppressed, unread
 from tlsight.facts import NO_FACTS, Facts
 from tlsight.finding import (
     Finding,
@@ -100,13 +100,13 @@ class Analyst:
             unit = self._unit(path, state, data, facts)
         return self._report(unit, final=False, problems=())
 
-    def final(self, path: Path, data: bytes) -> Report:
+    def final(self, path: Path, data: bytes, evidence: bool = False) -> Report:
         """The answer with clang's facts of this very text.
 
         Where clang fails as a whole the report says so, and holds what syntax found.
         """
         unit, problems = self._finally(path, data)
-        return self._report(unit, final=True, problems=problems)
+        return self._report(unit, final=True, problems=problems, evidence=evidence)
 
     def facts(self, path: Path) -> Facts:
         """What clang said of a file when it last read it."""
@@ -291,13 +291,16 @@ class Analyst:
             )
         return state.session
 
-    def _report(self, unit: Unit, final: bool, problems: tuple[str, ...]) -> Report:
-        findings = check(self.index, unit, self.config, suite_table)
+    def _report(
+        self, unit: Unit, final: bool, problems: tuple[str, ...], evidence: bool = False
+    ) -> Report:
+        findings, told = judged(self.index, unit, self.config, suite_table, evidence)
         silenced = suppressed(unit, findings)
         gone = {item.finding.key for item in silenced}
         unanalysed = unread(self.index, unit) if final else ()
         return Report(
             findings=tuple(item for item in findings if item.key not in gone),
+            evidence=told,
             unanalysed=(*unanalysed, *(Unanalysed(text) for text in problems)),
             missing_headers=unit.facts.missing_headers,
             final=final,

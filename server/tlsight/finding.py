@@ -96,11 +96,17 @@ class Unanalysed:
 
 @dataclass(frozen=True)
 class Evidence:
-    """Something that was decided to be right, and where."""
+    """What was made of a subject of a rule that is no finding: it is right, or it stays open.
+
+    `message` is what was seen; of a subject that stays open, why it could not be decided.
+    """
 
     rule: str
     message: str
     span: Span
+    function: str = ""
+    related: tuple[Related, ...] = ()
+    holds: bool = True
 
 
 @dataclass(frozen=True)
@@ -120,6 +126,7 @@ class Report:
 
     findings: tuple[Finding, ...] = ()
     evidence: tuple[Evidence, ...] = ()
+    """Empty unless it was asked for."""
     unanalysed: tuple[Unanalysed, ...] = ()
     missing_headers: tuple[str, ...] = ()
     final: bool = True

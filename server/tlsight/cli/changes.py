@@ -69,6 +69,7 @@ def narrowed(answer: Answer, changed: Sequence[Lines]) -> Answer:
         replace(
             report,
             findings=tuple(item for item in report.findings if counts(item)),
+            evidence=tuple(item for item in report.evidence if text.meets(item.span, changed)),
             unanalysed=tuple(
                 item
                 for item in report.unanalysed

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from rich.text import Text
@@ -35,10 +36,14 @@ class Options:
     since: str | None = None
     """The revision since which a line must have changed to be spoken of."""
     allow_unanalysed: bool = False
+    evidence: bool = False
+    """Show also what is right, and what could not be decided."""
 
 
 def check(options: Options, command: Sequence[str] = COMMAND) -> Status:
     """Effect: analyses the files and writes what was found."""
+    if options.evidence and options.format == "gitlab":
+        raise UsageError("--evidence: the format gitlab has no place for it; take json or sarif")
     if options.output:
         files.check_writable(options.output)
     project = load_project(options.paths, policy=options.policy, build=options.build)
@@ -88,7 +93,8 @@ async def _answers(
     """Effect: analyses all files; as text on a terminal or a pipe, shows each as it comes."""
     shown = output.console(sys.stdout) if _is_streamed(options) else None
     answers: list[Answer] = []
-    run = pool.run(targets, _answer, project.settings, options.jobs, command)
+    answer_one = partial(_answer, evidence=options.evidence)
+    run = pool.run(targets, answer_one, project.settings, options.jobs, command)
     with output.progress(len(targets)) as tick:
         async with aclosing(run):
             async for answer in run:
@@ -97,18 +103,18 @@ async def _answers(
                 answers.append(answer.filtered(options.threshold))
                 tick(len(answers))
                 if shown:
-                    for block in text.findings(answers[-1]):
+                    for block in _blocks(answers[-1]):
                         shown.print(block)
     return answers
 
 
-async def _answer(worker: Worker, target: files.Target) -> Answer:
+async def _answer(worker: Worker, target: files.Target, evidence: bool) -> Answer:
     try:
         data = files.read_text(target.path)
     except files.Unreadable as error:
         report = Report(unanalysed=(Unanalysed(str(error)),))
         return Answer(target.shown, target.uri, b"", report)
-    report = await pool.analysed(worker, target.path, data)
+    report = await pool.analysed(worker, target.path, data, evidence)
     worker.close(target.path)
     return Answer(target.shown, target.uri, data, report)
 
@@ -119,12 +125,17 @@ def _is_streamed(options: Options) -> bool:
 
 def _write_text(answers: Sequence[Answer], options: Options) -> None:
     if options.output:
-        found = [block for answer in answers for block in text.findings(answer)]
+        found = [block for answer in answers for block in _blocks(answer)]
         files.write_whole(options.output, output.plain([*found, *_trailer(answers, options)]))
         return
     shown = output.console(sys.stdout)
     for block in _trailer(answers, options):
         shown.print(block)
+
+
+def _blocks(answer: Answer) -> Iterator[Text]:
+    yield from text.findings(answer)
+    yield from text.evidence(answer)
 
 
 def _trailer(answers: Sequence[Answer], options: Options) -> Iterator[Text]:

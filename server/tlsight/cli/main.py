@@ -79,6 +79,12 @@ def parser() -> argparse.ArgumentParser:
         help="exit with 0 if nothing was found, even if something could not be analysed",
     )
 
+    check.add_argument(
+        "--evidence",
+        action="store_true",
+        help="show also what was judged and is right, and what could not be decided and why",
+    )
+
     fix = commands.add_parser("fix", help="apply the fixes that are proven")
     _add_analysis(fix)
     fix.add_argument("--diff", action="store_true", help="write a diff, and change no file")
@@ -146,6 +152,7 @@ def _run(arguments: argparse.Namespace) -> int:
                 arguments.jobs,
                 arguments.changed_since,
                 arguments.allow_unanalysed,
+                arguments.evidence,
             )
         )
     if arguments.command == "fix":

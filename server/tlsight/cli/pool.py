@@ -46,10 +46,10 @@ async def run(
         await asyncio.gather(*(worker.stop() for worker in workers))
 
 
-async def analysed(worker: Worker, path: Path, data: bytes) -> Report:
+async def analysed(worker: Worker, path: Path, data: bytes, evidence: bool = False) -> Report:
     """The final report on a text, or as much of it as can be had."""
     try:
-        return await worker.final(path, data)
+        return await worker.final(path, data, evidence)
     except JobFailed as error:
         reason = f"clang's part of the analysis failed, only the syntax was judged: {error}"
     try:

@@ -19,28 +19,85 @@ from tlsight.engine.result import check_result
 from tlsight.engine.roles import Stage, abandoned, played
 from tlsight.engine.typestate import check_typestate
 from tlsight.engine.unit import Unit
-from tlsight.finding import Finding, Suppression, Unanalysed
+from tlsight.finding import Evidence, Finding, Suppression, Unanalysed
 from tlsight.rule import Property
 from tlsight.text import Lines, Span
 
-__all__ = ["Index", "Suites", "Unit", "build", "check", "known_names", "suppressed", "unread"]
+__all__ = [
+    "Index",
+    "Suites",
+    "Unit",
+    "build",
+    "check",
+    "judged",
+    "known_names",
+    "suppressed",
+    "unread",
+]
 
 
 def check(index: Index, unit: Unit, config: Config, suites: Suites) -> tuple[Finding, ...]:
     """Everything that the rules in force find in a unit, in order of place; no suppressions."""
-    stage = Stage(index, unit)
+    return judged(index, unit, config, suites)[0]
+
+
+EVIDENCE = 5_000
+"""More of it is not kept of one unit."""
+
+
+def judged(
+    index: Index, unit: Unit, config: Config, suites: Suites, evidence: bool = False
+) -> tuple[tuple[Finding, ...], tuple[Evidence, ...]]:
+    """The same, and what of a unit is right or cannot be decided, if that is asked for.
+
+    Rules that are off by default find nothing, but their evidence counts.
+    """
+    stage = Stage(index, unit, evidence)
+    kept: dict[tuple[str, Span], Evidence] = {}
     found: dict[tuple[str, Span, str], Finding] = {}
     for rule in index.rulebook.properties.values():
-        if rule.id in config.disable or not (rule.enabled or rule.id in config.enable):
+        on = rule.enabled or rule.id in config.enable
+        if rule.id in config.disable or not (on or evidence):
             continue
         for item in _checked(stage, rule, suites):
+            if isinstance(item, Evidence):
+                _keep(kept, item)
+                continue
+            if not on:
+                continue
             severity = config.severity.get(rule.id)
             item = replace(item, severity=severity) if severity is not None else item
             found.setdefault(item.key, item)
-    return tuple(sorted(found.values(), key=lambda item: (item.span, item.rule)))
+    findings = tuple(sorted(found.values(), key=lambda item: (item.span, item.rule)))
+    return findings, _settled(kept, findings)
 
 
-def _checked(stage: Stage, rule: Property, suites: Suites) -> Iterator[Finding]:
+def _keep(kept: dict[tuple[str, Span], Evidence], item: Evidence) -> None:
+    """Effect: keeps evidence; of one subject, what one of several checks could decide."""
+    key = (item.rule, item.span)
+    if len(kept) < EVIDENCE and (key not in kept or (item.holds and not kept[key].holds)):
+        kept[key] = item
+
+
+def _settled(
+    kept: dict[tuple[str, Span], Evidence], findings: tuple[Finding, ...]
+) -> tuple[Evidence, ...]:
+    """Evidence in order of place, without that of subjects with which something is wrong."""
+    wrong: dict[str, list[Span]] = {}
+    for item in findings:
+        wrong.setdefault(item.rule, []).append(item.span)
+    right = [
+        item
+        for item in kept.values()
+        if not any(
+            item.span.contains(span) or span.contains(item.span)
+            for span in wrong.get(item.rule, ())
+        )
+    ]
+    return tuple(sorted(right, key=lambda item: (item.span, item.rule)))
+
+
+def _checked(stage: Stage, rule: Property, suites: Suites) -> Iterator[Finding | Evidence]:
     table = played(stage)
     for item in rule.checks:
         if item.only_with and not any(role in table for role in item.only_with):

@@ -8,15 +8,23 @@ from dataclasses import dataclass
 
 from tlsight.engine.buffers import capacity, widened, written
 from tlsight.engine.index import spelled
-from tlsight.engine.match import Match
+from tlsight.engine.match import Match, matches
 from tlsight.engine.mending import by_page, by_vocabulary
-from tlsight.engine.report import finding
-from tlsight.engine.roles import Stage, excused, played, relevant
+from tlsight.engine.report import excused, finding, held, undecided
+from tlsight.engine.roles import (
+    Stage,
+    excuse,
+    is_known,
+    is_spelled,
+    meets,
+    played,
+    relevant,
+)
 from tlsight.engine.suites import Suite, evaluate
 from tlsight.engine.suites import judge as judge_suites
 from tlsight.engine.unit import strip
 from tlsight.engine.values import Value, decided
-from tlsight.finding import Finding, Fix, Related, Safety
+from tlsight.finding import Evidence, Finding, Fix, Related, Safety
 from tlsight.ir import Binary, walk
 from tlsight.rule import Check, Property, Verdict, Vocabulary
 from tlsight.text import Span
@@ -40,8 +48,10 @@ class Judged:
     sometimes: bool = False
 
 
-def check_argument(stage: Stage, rule: Property, check: Check, suites: Suites) -> Iterator[Finding]:
-    """All findings of one check of an `argument` property."""
+def check_argument(
+    stage: Stage, rule: Property, check: Check, suites: Suites
+) -> Iterator[Finding | Evidence]:
+    """All findings of one check of an `argument` property, and what is right or open."""
     if check.matches and not check.roles:
         yield from _strings(stage, rule, check)
         return
@@ -50,7 +60,12 @@ def check_argument(stage: Stage, rule: Property, check: Check, suites: Suites) -
     for role in check.roles:
         for match in table.get(role, ()):
             judged = _judge(stage, rule, check, match, suites)
-            if not judged or excused(stage, check, match):
+            if not judged:
+                yield from _right(stage, rule, check, match)
+                continue
+            settled = excuse(stage, check, match)
+            if settled is not None:
+                yield from excused(stage, rule, match, settled)
                 continue
             for item in judged:
                 key = (item.span, item.level, match.binding.id)
@@ -71,6 +86,61 @@ def check_argument(stage: Stage, rule: Property, check: Check, suites: Suites) -
                 )
                 if found is not None:
                     yield found
+    if stage.evidence:
+        yield from _otherwise(stage, rule, check)
+
+
+def _right(stage: Stage, rule: Property, check: Check, match: Match) -> Iterator[Evidence]:
+    """What was seen of an argument in which nothing is wrong."""
+    if check.capacity:
+        yield from _roomy(stage, rule, check, match)
+    elif check.argument in match.binding.means:
+        seen = f"{match.spelled} means {match.binding.means[check.argument]}"
+        yield from held(stage, rule, match.function, match.span, seen)
+    else:
+        yield from _stated_right(stage, rule, match, check.argument)
+
+
+def _stated_right(stage: Stage, rule: Property, match: Match, slot: str) -> Iterator[Evidence]:
+    """The values of an argument, if the text states them all."""
+    if not stage.evidence:
+        return
+    values = stage.values(match, slot)
+    expr = match.arguments.get(slot)
+    span = match.span if expr is None else expr.span
+    if values and all(is_known(value) for value in values):
+        labels = " or ".join(dict.fromkeys(value.label for value in values))
+        related = tuple(item for value in values for item in value.steps)
+        seen = f"{slot} of {match.spelled} is {labels}"
+        yield from held(stage, rule, match.function, span, seen, related)
+    else:
+        reason = f"what {slot} of {match.spelled} is cannot be told here"
+        yield from undecided(stage, rule, match.function, span, reason)
+
+
+def _roomy(stage: Stage, rule: Property, check: Check, match: Match) -> Iterator[Evidence]:
+    """Buffers that are large enough."""
+    for slot in [check.argument] if check.argument else match.binding.writes:
+        expr = match.arguments.get(slot)
+        if expr is None:
+            continue
+        found = capacity(stage, match, slot)
+        sizes = [size for size, _ in written(stage, match, slot)]
+        if found is None or not sizes:
+            reason = f"the size of {slot} of {match.spelled} cannot be told here"
+            yield from undecided(stage, rule, match.function, expr.span, reason)
+            continue
+        seen = f"{found[1].name} holds {found[0]} bytes, {match.spelled} writes {max(sizes)}"
+        yield from held(stage, rule, match.function, expr.span, seen)
+
+
+def _otherwise(stage: Stage, rule: Property, check: Check) -> Iterator[Evidence]:
+    """Calls that would play a role of the check, were it not for what an argument is."""
+    for match in matches(stage.index, stage.unit):
+        if match.binding.where and set(match.binding.roles) & set(check.roles):
+            unmet = [slot for slot in match.binding.where if not meets(stage, match, slot)]
+            if len(unmet) == 1 and unmet[0] in match.arguments and is_spelled(stage, match):
+                yield from _stated_right(stage, rule, match, unmet[0])
 
 
 def _judge(

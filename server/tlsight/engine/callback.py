@@ -24,11 +24,11 @@ from tlsight.engine.origin import (
 )
 from tlsight.engine.outcomes import contract, outcome
 from tlsight.engine.paths import endings
-from tlsight.engine.report import finding
-from tlsight.engine.roles import Stage, excused, played
+from tlsight.engine.report import excused, finding, held, undecided
+from tlsight.engine.roles import Stage, excuse, played
 from tlsight.engine.unit import path, strip
 from tlsight.engine.values import possible
-from tlsight.finding import Finding, Fix, Related, Safety
+from tlsight.finding import Evidence, Finding, Fix, Related, Safety
 from tlsight.ir import Act, Assign, Binary, Call, Cast, Expr, Literal, Name, Unary, walk
 from tlsight.rule import Callback, Check, Property
 from tlsight.text import Edit, Span
@@ -66,25 +66,47 @@ class _Case:
         return parameters[position].name if position < len(parameters) else ""
 
 
-def check_callback(stage: Stage, rule: Property, check: Check) -> Iterator[Finding]:
-    """All findings of one check of a `callback` property."""
+def check_callback(stage: Stage, rule: Property, check: Check) -> Iterator[Finding | Evidence]:
+    """All findings of one check of a `callback` property, and what is right or open."""
     table = played(stage)
     done: set[Span] = set()
     for match in (match for role in check.roles for match in table.get(role, ())):
         callback = match.binding.callback
-        if callback is None or excused(stage, check, match):
+        settled = excuse(stage, check, match)
+        if settled is not None:
+            yield from excused(stage, rule, match, settled)
+        if callback is None or settled is not None:
             continue
         expr = match.arguments.get(callback.argument)
         functions = denoted(stage.unit, match.function, match.node, expr)
+        if functions is None:
+            reason = f"the function that {match.spelled} installs is not in this file"
+            yield from undecided(stage, rule, match.function, match.span, reason)
         for function in sorted(functions or ()):
             case = _Case(stage, rule, check, match, callback, function)
-            for mistake in _MISTAKES[check.wrong](case):
+            mistakes = list(_MISTAKES[check.wrong](case))
+            if not mistakes and stage.evidence:
+                yield from _right(case)
+            for mistake in mistakes:
                 if mistake.span in done:
                     continue
                 done.add(mistake.span)
                 found = _reported(case, mistake)
                 if found is not None:
                     yield found
+
+
+def _right(case: _Case) -> Iterator[Evidence]:
+    """What was seen of a function with which nothing is wrong; it is open if nothing was."""
+    stage, rule = case.stage, case.rule
+    function = stage.unit.module.functions[case.function]
+    installed = Related(case.match.span, f"{case.match.spelled} installs it here")
+    seen = dict(_SEEN[case.check.wrong](case)) if case.check.wrong in _SEEN else {}
+    for span, words in seen.items():
+        yield from held(stage, rule, case.function, span, words, (installed,))
+    if not seen and case.check.wrong not in _UNSEEN:
+        reason = f"what decides it in {function.name} does not stand in this file"
+        yield from undecided(stage, rule, case.function, function.name_span, reason)
 
 
 def _reported(case: _Case, mistake: Mistake) -> Finding | None:
@@ -234,7 +256,7 @@ def _is_handed(case: _Case, source: Source, expr: Expr) -> bool:
 def _length_trusted(case: _Case) -> Iterator[Mistake]:
     """A length that was handed over decides how much is compared, and is itself never compared."""
     name = case.parameter(case.check.argument)
-    if not name or _is_compared(case, name):
+    if not name or any(_comparisons(case, name)):
         return
     for source in _within(case):
         for match, expr in _sites(source, case.check.sinks):
@@ -248,8 +270,8 @@ def _length_trusted(case: _Case) -> Iterator[Mistake]:
                 break
 
 
-def _is_compared(case: _Case, name: str) -> bool:
-    """Whether the function compares a parameter with anything but zero."""
+def _comparisons(case: _Case, name: str) -> Iterator[Span]:
+    """Where the function compares a parameter with anything but zero."""
     function = case.stage.unit.module.functions[case.function]
     for node in function.nodes:
         for expr in walk(node.evaluates) if node.evaluates is not None else ():
@@ -258,8 +280,7 @@ def _is_compared(case: _Case, name: str) -> bool:
                 for side, other in (sides, sides[::-1]):
                     zero = isinstance(other, Literal) and not other.value
                     if path(side) == name and not zero:
-                        return True
-    return False
+                        yield expr.span
 
 
 def _lengths_first(case: _Case, source: Source, match: Match, name: str) -> tuple[Fix, ...]:
@@ -307,15 +328,21 @@ def _overflows(case: _Case) -> Iterator[Mistake]:
     name = case.parameter(case.check.argument)
     if limit is None or not name:
         return
+    for function, at, expr in _amounts(case, name):
+        yield from _too_long(case, function, at, expr, limit)
+
+
+def _amounts(case: _Case, name: str) -> Iterator[tuple[int, int, Expr]]:
+    """What says how much is put into a parameter: function, node and expression."""
     unit = case.stage.unit
     for at, node in enumerate(unit.module.functions[case.function].nodes):
         for expr in walk(node.evaluates) if node.evaluates is not None else ():
             if isinstance(expr, Assign) and expr.operator == "=" and _is_content(expr.target, name):
-                yield from _too_long(case, case.function, at, expr.value, limit)
+                yield case.function, at, expr.value
     for source in _within(case):
         for _, expr in _sites(source, case.check.sinks):
             if _fills(case, source, expr):
-                yield from _too_long(case, source.function, source.node, expr, limit)
+                yield source.function, source.node, expr
 
 
 def _fills(case: _Case, source: Source, length: Expr) -> bool:
@@ -386,3 +413,86 @@ _MISTAKES = {
     "ignores": _ignores,
 }
 """The mistakes by the words of the pages."""
+
+
+Seen = Iterator[tuple[Span, str]]
+
+
+def _refuses(case: _Case) -> Seen:
+    means = contract(case.callback.accepts, "")
+    for end in endings(case.stage, case.function, {}) or () if means is not None else ():
+        if means is not None and end.value is not None and outcome(end.value) not in means.ok:
+            yield (end.expr.span if end.expr else end.span), "it refuses here"
+
+
+def _comes_from(case: _Case) -> Seen:
+    for _, found in _origins(case):
+        for source in _of(found, case.check.sources):
+            yield (
+                source.call.span,
+                f"{case.check.argument} comes from {_spelled(case, source.call)}",
+            )
+
+
+def _comes_from_others(case: _Case) -> Seen:
+    for _, found in _origins(case):
+        for source in found.sources if not found.open else ():
+            if source.matches:
+                name = _spelled(case, source.call)
+                yield source.call.span, f"{case.check.argument} comes from {name}"
+
+
+def _plays_better(case: _Case) -> Seen:
+    """What is played in the place of what must not be, with the numbers that it is handed."""
+    for source in _within(case):
+        for match, _ in _sites(source, case.check.instead):
+            numbers = [
+                f"{slot} {value.label}"
+                for slot in match.arguments
+                for value in case.stage.values(match, slot)
+                if value.kind == "constant"
+            ]
+            told = f" with {', '.join(numbers)}" if numbers else ""
+            yield source.call.span, f"{_spelled(case, source.call)} is called{told}"
+
+
+def _compares(case: _Case) -> Seen:
+    name = case.parameter(case.check.argument)
+    for span in _comparisons(case, name) if name else ():
+        yield span, f"{name} is compared here"
+
+
+def _looks_at(case: _Case) -> Seen:
+    name = case.parameter(case.check.argument)
+    for node in case.stage.unit.module.functions[case.function].nodes:
+        if _mentions(node.evaluates, name):
+            yield node.span, f"{name} is used here"
+            return
+
+
+def _fits(case: _Case) -> Seen:
+    """The numbers that are stated in a parameter with a limit."""
+    limit = case.callback.limits.get(case.check.argument)
+    name = case.parameter(case.check.argument)
+    if limit is None or not name:
+        return
+    for function, at, expr in _amounts(case, name):
+        values = possible(case.stage.index, case.stage.unit, function, at, expr)
+        numbers = [value.number for value in values if value.number is not None]
+        if numbers and len(numbers) == len(values):
+            yield expr.span, f"at most {max(numbers)} bytes are written where {limit} fit"
+
+
+_SEEN = {
+    "accepts-all": _refuses,
+    "from": _comes_from_others,
+    "not-from": _comes_from,
+    "plays": _plays_better,
+    "length-trusted": _compares,
+    "overflows": _fits,
+    "ignores": _looks_at,
+}
+"""What shows that a mistake is not made, by the words of the pages."""
+
+_UNSEEN = ("from", "made-inside", "plays")
+"""Mistakes whose absence shows nothing by itself."""

@@ -104,6 +104,11 @@ class Objects:
         place = self._place(match.function, expr) if expr is not None else None
         return self._find(place) if place is not None else None
 
+    def is_done(self, match: Match, place: Place) -> bool:
+        """Whether what a match does is done to an object, or to what it is given."""
+        mine = {self._find(other) for other in self._reached(place)}
+        return any(self.of(match, slot) in mine for slot in _slots(match) if slot != "_")
+
     def handed(self, place: Place) -> Iterator[Place]:
         """What a parameter may be, up to where it is made; of anything else, itself."""
         seen: set[Place] = set()
@@ -123,6 +128,9 @@ class Objects:
 
         Where that is a parameter, what callers hand over for it counts as well.
         """
+        return (self._class(here) for here in self._reached(place))
+
+    def _reached(self, place: Place) -> Iterator[Place]:
         seen: set[Place] = set()
         waiting = [(self._find(place), False)]
         while waiting:
@@ -131,7 +139,7 @@ class Objects:
                 continue
             seen.add(here)
             found = self._class(here)
-            yield found
+            yield here
             waiting += [(self._find(other), False) for other in found.passed]
             waiting += [(self._find(other), True) for other in found.gives]
             if upward:
@@ -498,10 +506,7 @@ class Objects:
     def _note_roles(self) -> None:
         for role, found in played(self.stage).items():
             for match in found:
-                slots = [*match.arguments, RESULT]
-                if THIS not in match.arguments:
-                    slots.append(THIS)
-                for slot in slots:
+                for slot in _slots(match):
                     place = self.of(match, slot) if slot != "_" else None
                     if place is not None:
                         self._class(place).roles.add(role)
@@ -523,6 +528,12 @@ def objects(stage: Stage) -> Objects:
         known = stage.unit.cache["objects"] = Objects(stage)
     assert isinstance(known, Objects)
     return known
+
+
+def _slots(match: Match) -> tuple[str, ...]:
+    """Where objects stand in a match."""
+    own = (THIS,) if THIS not in match.arguments else ()
+    return (*match.arguments, RESULT, *own)
 
 
 def _is_value(type_name: str) -> bool:

@@ -1,12 +1,12 @@
-"""From a judgement to a finding: severity, message, way, fixes."""
+"""From a judgement to a finding (severity, message, way, fixes), or to evidence."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from tlsight.engine.match import Match
-from tlsight.engine.roles import Stage
-from tlsight.finding import Finding, Fix, Related, Severity
+from tlsight.engine.roles import Excuse, Stage
+from tlsight.finding import Evidence, Finding, Fix, Related, Severity
 from tlsight.rule import Check, Property
 from tlsight.text import Span
 
@@ -59,3 +59,34 @@ def finding(
         "deprecated" in rule.tags,
         live,
     )
+
+
+def held(
+    stage: Stage,
+    rule: Property,
+    function: int,
+    span: Span,
+    seen: str,
+    related: tuple[Related, ...] = (),
+) -> Iterator[Evidence]:
+    """That a subject of a property is right, and what shows it; nothing unless asked for."""
+    if stage.evidence:
+        name = stage.unit.module.functions[function].name
+        steps = tuple(item for item in dict.fromkeys(related) if item.span != span)[:8]
+        yield Evidence(rule.id, seen, span, name, steps)
+
+
+def undecided(
+    stage: Stage, rule: Property, function: int, span: Span, reason: str
+) -> Iterator[Evidence]:
+    """That a subject of a property could not be judged, and why; nothing unless asked for."""
+    if stage.evidence:
+        name = stage.unit.module.functions[function].name
+        yield Evidence(rule.id, reason, span, name, holds=False)
+
+
+def excused(stage: Stage, rule: Property, match: Match, settled: Excuse) -> Iterator[Evidence]:
+    """That something else settles what a property found; nothing unless asked for."""
+    related = (Related(settled.place, "here"),) if settled.place is not None else ()
+    if settled.told:
+        yield from held(stage, rule, match.function, match.span, settled.told, related)

@@ -17,11 +17,11 @@ from tlsight.engine.match import Match, call_matches
 from tlsight.engine.outcomes import ALL, Contract, Outcomes, compare, contract
 from tlsight.engine.remarks import remark
 from tlsight.engine.repairing import checked, tested
-from tlsight.engine.report import finding
-from tlsight.engine.roles import Stage, excused, played
+from tlsight.engine.report import excused, finding, held, undecided
+from tlsight.engine.roles import Excuse, Stage, excuse, played
 from tlsight.engine.unit import Unit, last_name, path, strip
 from tlsight.engine.values import CONTENT, CONVERSION, possible
-from tlsight.finding import Finding, Fix, Related
+from tlsight.finding import Evidence, Finding, Fix, Related
 from tlsight.ir import (
     Act,
     Assign,
@@ -52,8 +52,8 @@ _LEAVING = re.compile(r"(?i)throw|raise|exit|abort|fatal|panic|longjmp|(?:^|_)di
 _FLIPPED = {"==": "==", "!=": "!=", "<": ">", ">": "<", "<=": ">=", ">=": "<="}
 
 
-def check_result(stage: Stage, rule: Property, check: Check) -> Iterator[Finding]:
-    """All findings of one check of a `result` property."""
+def check_result(stage: Stage, rule: Property, check: Check) -> Iterator[Finding | Evidence]:
+    """All findings of one check of a `result` property, and what is right or open."""
     table = played(stage)
     done: set[Span] = set()
     for role in check.roles:
@@ -68,9 +68,16 @@ def check_result(stage: Stage, rule: Property, check: Check) -> Iterator[Finding
                 continue
             walk_ = _Walk(stage, check, match, function, means)
             mistake = walk_.run()
-            if mistake is None or mistake.span in done or excused(stage, check, match):
+            if mistake is None:
+                yield from _right(stage, rule, match, walk_)
                 continue
-            if check.wrong == "unchecked" and _says_so(stage.unit, match):
+            if mistake.span in done:
+                continue
+            settled = excuse(stage, check, match)
+            if settled is None and check.wrong == "unchecked" and _says_so(stage.unit, match):
+                settled = Excuse(f"a comment says that the result of {match.spelled} is dropped")
+            if settled is not None:
+                yield from excused(stage, rule, match, settled)
                 continue
             done |= {match.span, mistake.span}
             found = _reported(stage, rule, check, match, mistake, walk_)
@@ -91,6 +98,23 @@ def _says_so(unit: Unit, match: Match) -> bool:
     function = unit.module.functions[match.function]
     text = remark(unit, function, function.nodes[match.node].span)
     return bool(_ON_PURPOSE.search(text) and _OF_RESULTS.search(text))
+
+
+def _right(stage: Stage, rule: Property, match: Match, walk_: _Walk) -> Iterator[Evidence]:
+    """What was seen of a result with which nothing is wrong."""
+    subject = f"the result of {match.spelled}"
+    if walk_.exhausted:
+        reason = f"too many ways lead from {match.spelled} to follow its result on each"
+        yield from undecided(stage, rule, match.function, match.span, reason)
+    elif walk_.context == "stated":
+        yield from held(stage, rule, match.function, match.span, f"{subject} is dropped on purpose")
+    elif walk_.tests:
+        tests = tuple(Related(span, "here") for span in sorted(walk_.tests))
+        seen = f"{subject} is tested"
+        yield from held(stage, rule, match.function, match.span, seen, tests)
+    elif walk_.context == "passed" or walk_.handed_on:
+        reason = f"{subject} is handed on, and judged elsewhere"
+        yield from undecided(stage, rule, match.function, match.span, reason)
 
 
 @dataclass(frozen=True)
@@ -129,7 +153,7 @@ class _State:
 
 
 class _Walk:
-    """One walk from one call. Its answers are `run`'s and `variable`; it changes nothing else."""
+    """One walk from one call. Its answers are `run`'s and what it saw; it changes nothing else."""
 
     def __init__(
         self, stage: Stage, check: Check, match: Match, function: Function, means: Contract
@@ -149,14 +173,19 @@ class _Walk:
         self.home = _home(self.unit, match)
         """The node whose expression the call belongs to."""
         self.sinks = self._sink_sites()
-        self._looked = False
-        """Whether some path tests the result or hands it on."""
+        self.handed_on = False
+        """Whether some path hands the result to someone who may look at it."""
+        self.context = ""
+        """How the call stands in its own step; see `_context`."""
+        self.tests: set[Span] = set()
+        """Where the result is tested."""
+        self.exhausted = False
 
     def run(self) -> Mistake | None:
         """The mistake that stands first in the text, None if there is none or it cannot be told."""
         node = self.function.nodes[self.home]
         start = _State(self.means.all, False, -1)
-        context = self._context(node)
+        context = self.context = self._context(node)
         wrong = self.check.wrong
         if context == "dropped":
             if wrong == "unchecked":
@@ -304,6 +333,7 @@ class _Walk:
                 continue
             seen.add((at, state))
             if len(seen) > BUDGET:
+                self.exhausted = True
                 return None
             step = self.function.nodes[at]
             if not first or step.act in (Act.TEST, Act.SWITCH):
@@ -311,7 +341,7 @@ class _Walk:
                 if isinstance(outcome, Mistake):
                     found.append(outcome)
                     continue
-                looked = self._looked or any(following.tested for _, following in outcome)
+                looked = self.handed_on or any(following.tested for _, following in outcome)
                 if looked and self.check.wrong == "unchecked":
                     return None  # some path looks; the others leave for a reason of their own
                 queue += outcome
@@ -331,22 +361,25 @@ class _Walk:
         if used is not None:
             return used
         if self.check.wrong == "data-unguarded" and self._looks(step):
+            self.tests.add(step.span)
             return []
         if step.act is Act.TEST and step.expr is not None:
             split = self._split(step.expr)
             if split is not None:
+                self.tests.add(step.expr.span)
                 if self.check.wrong == "misread" and self._is_swapped(step, split):
                     way = (Related(self.match.span, f"the result of {self.match.spelled}"),)
                     fixes = self._test_fix(at, step.expr, swapped=True)
                     return Mistake(step.expr.span, way, fixes)
                 return self._tested(at, step, state, split)
         if step.act is Act.SWITCH and step.expr is not None and self._is_result(step.expr):
+            self.tests.add(step.expr.span)
             return self._switched(at, step, state)
         if self._calls_sink(at, step, state) or self._leaves(step, state):
             return []
         if self.variable is not None and step.evaluates is not None:
             if self._passes_on(step):
-                self._looked = True
+                self.handed_on = True
                 if self.check.wrong in ("unchecked", "misread") or step.act is Act.RETURN:
                     return []
                 return [(edge.target, state) for edge in step.next]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from tlsight.engine.callees import denoted
 from tlsight.engine.index import Index, integer, spelled, tail
@@ -14,14 +15,17 @@ from tlsight.engine.unit import Unit, contradict, path
 from tlsight.engine.values import Value, name_value, possible
 from tlsight.ir import Act, Call, CallKind, Name
 from tlsight.rule import Check
+from tlsight.text import Span
 
 
 @dataclass(frozen=True)
 class Stage:
-    """An index and a unit: what every judgement needs, and nothing else."""
+    """An index and a unit: what every judgement needs, and what is asked of it."""
 
     index: Index
     unit: Unit
+    evidence: bool = False
+    """Whether what is right, and what cannot be decided, is told as well."""
 
     def values(self, match: Match, slot: str) -> tuple[Value, ...]:
         """All that an argument of a match may be, its default where it is left out."""
@@ -71,17 +75,26 @@ def played(stage: Stage) -> Mapping[str, tuple[Match, ...]]:
 def plays(stage: Stage, match: Match) -> bool:
     """Whether the arguments of a match, and what is around it, satisfy its binding."""
     binding = match.binding
-    if _is_too_old(stage, match):
-        return False
-    for slot in match.form.slots:
-        if slot.constant is not None and not any(
-            _is_constant(stage, value, slot.constant) for value in stage.values(match, slot.name)
-        ):
-            return False
-    for slot_name, conditions in binding.where.items():
-        if not any(holds(stage, match, slot_name, condition) for condition in conditions):
-            return False
-    return not binding.near or _mentions(binding.near, around(stage.unit, match))
+    return (
+        is_spelled(stage, match)
+        and all(meets(stage, match, slot) for slot in binding.where)
+        and (not binding.near or _mentions(binding.near, around(stage.unit, match)))
+    )
+
+
+def is_spelled(stage: Stage, match: Match) -> bool:
+    """Whether a match has the constants of its form, and stands where its page speaks of it."""
+    return not _is_too_old(stage, match) and all(
+        any(_is_constant(stage, value, slot.constant) for value in stage.values(match, slot.name))
+        for slot in match.form.slots
+        if slot.constant is not None
+    )
+
+
+def meets(stage: Stage, match: Match, slot: str) -> bool:
+    """Whether an argument satisfies what its binding asks of it."""
+    conditions = match.binding.where.get(slot, ())
+    return not conditions or any(holds(stage, match, slot, item) for item in conditions)
 
 
 def _mentions(pattern: str, names: Iterable[str]) -> bool:
@@ -129,7 +142,7 @@ def holds(stage: Stage, match: Match, slot: str, condition: str) -> bool:
         )
     denies = condition.startswith(("lacks ", "not "))
     return any(
-        _satisfies(stage, value, condition) and not (denies and not _is_known(value))
+        _satisfies(stage, value, condition) and not (denies and not is_known(value))
         for value in values
     )
 
@@ -181,7 +194,8 @@ def has_flag(stage: Stage, value: Value, name: str) -> bool:
     return value.number & bit == bit
 
 
-def _is_known(value: Value) -> bool:
+def is_known(value: Value) -> bool:
+    """Whether a value is one that the text states."""
     return value.kind in ("constant", "text", "null", "bytes")
 
 
@@ -219,19 +233,29 @@ def _is_parameter(stage: Stage, match: Match, slot: str) -> bool:
     )
 
 
-def excused(stage: Stage, check: Check, match: Match) -> bool:
-    """Whether what else the unit does, or what the place is for, settles what a check found."""
+class Excuse(NamedTuple):
+    """What settles that something is right: how it is told, and the place, if it is one."""
+
+    told: str
+    place: Span | None = None
+
+
+def excuse(stage: Stage, check: Check, match: Match) -> Excuse | None:
+    """What else the unit does, or what the place is for, that settles what a check found."""
     if check.not_near and _mentions(check.not_near, occasion(stage.unit, match)):
-        return True
+        return Excuse("the names around say what it is for")
     table = played(stage)
     if any(match.site is other.site for role in check.not_as for other in table.get(role, ())):
-        return True
+        return Excuse("")
     others = [other for role in check.unless for other in table.get(role, ())]
     if any(
         other.function == match.function for role in check.despite for other in table.get(role, ())
     ):
         others = [other for other in others if other.function == match.function]
-    return any(other.site is not match.site and _related(stage, match, other) for other in others)
+    for other in others:
+        if other.site is not match.site and _related(stage, match, other):
+            return Excuse(f"{other.spelled} settles it", other.span)
+    return None
 
 
 def _related(stage: Stage, match: Match, other: Match) -> bool:

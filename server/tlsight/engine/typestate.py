@@ -7,21 +7,22 @@ whatever is done to it, or to what it is made from, stands here then.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from tlsight.engine.match import Match
 from tlsight.engine.objects import Objects, Place, objects
 from tlsight.engine.paths import visited
-from tlsight.engine.report import finding
-from tlsight.engine.roles import Stage, excused, played
+from tlsight.engine.report import excused, finding, held, undecided
+from tlsight.engine.roles import Stage, excuse, played
 from tlsight.engine.unit import path
-from tlsight.finding import Finding, Related
+from tlsight.finding import Evidence, Finding, Related
 from tlsight.ir import Call
 from tlsight.rule import Check, Property
 from tlsight.text import Span
 
 
-def check_typestate(stage: Stage, rule: Property, check: Check) -> Iterator[Finding]:
-    """All findings of one check of a `typestate` property."""
+def check_typestate(stage: Stage, rule: Property, check: Check) -> Iterator[Finding | Evidence]:
+    """All findings of one check of a `typestate` property, and what is right or open."""
     table = played(stage)
     matches = [match for role in check.roles for match in table.get(role, ())]
     if not matches or not all(role in table for role in check.given):
@@ -32,27 +33,50 @@ def check_typestate(stage: Stage, rule: Property, check: Check) -> Iterator[Find
         return
     done: set[Place] = set()
     for match in matches:
-        if excused(stage, check, match):
+        settled = excuse(stage, check, match)
+        if settled is not None:
+            yield from excused(stage, rule, match, settled)
             continue
         if not check.argument:
-            if not any(role in table for role in check.needs_one):
+            steps = [step for role in check.needs_one for step in table.get(role, ())]
+            if not steps:
                 yield from _reported(stage, rule, check, match, [])
                 return
+            yield from _done(stage, rule, match, steps)
             continue
         known = objects(stage)
         place = known.of(match, check.argument)
         if place is None:
+            yield from undecided(stage, rule, match.function, match.span, _UNKNOWN)
             continue
         for item in known.handed(place):
-            made = _lacking(known, check, item, match.function)
-            if made is not None and item not in done:
+            state = _state(known, check, item, match.function)
+            if state.open:
+                yield from undecided(stage, rule, match.function, match.span, state.open)
+            elif not state.roles.isdisjoint(check.needs_one):
+                if stage.evidence:
+                    steps = _steps(stage, check, item)
+                    yield from _done(stage, rule, match, steps)
+            elif state.roles >= set(check.given) and item not in done:
                 done.add(item)
-                yield from _reported(stage, rule, check, match, made)
+                yield from _reported(stage, rule, check, match, state.made)
                 break
 
 
-def _lacking(known: Objects, check: Check, place: Place, function: int) -> list[Span] | None:
-    """Where an object is made on which nothing that is needed is ever done; None otherwise.
+_UNKNOWN = "which object this is cannot be told here"
+
+
+@dataclass(frozen=True)
+class _State:
+    """What is known of an object: where it is made, what is done to it, or why not all of that."""
+
+    made: list[Span]
+    roles: set[str]
+    open: str = ""
+
+
+def _state(known: Objects, check: Check, place: Place, function: int) -> _State:
+    """What becomes of an object, and of all that counts as done to it.
 
     For `not-before`, that this function returns it says nothing: it does so afterwards.
     """
@@ -60,20 +84,38 @@ def _lacking(known: Objects, check: Check, place: Place, function: int) -> list[
     made: list[Span] = []
     roles: set[str] = set()
     for index, part in enumerate(known.closure(place)):
-        if part.open or part.returned - mine:
-            return None
+        if part.open:
+            return _State(made, roles, "code that is not in this file has the object, too")
+        if part.returned - mine:
+            return _State(made, roles, "the object is returned to code that is not in this file")
         if not (part.made or part.handed or (index and part.told)):
-            return None
+            return _State(made, roles, "the object is made by code that is not in this file")
         made += part.made
         roles |= part.roles
-    if not roles.isdisjoint(check.needs_one):
-        return None
-    if not roles >= set(check.given):
-        return None
-    return made
+    return _State(made, roles)
 
 
-def _reaching(stage: Stage, rule: Property, check: Check, match: Match) -> Iterator[Finding]:
+def _steps(stage: Stage, check: Check, place: Place) -> list[Match]:
+    """What is done to an object of that which it needs."""
+    known = objects(stage)
+    return [
+        other
+        for role in check.needs_one
+        for other in played(stage).get(role, ())
+        if known.is_done(other, place)
+    ]
+
+
+def _done(stage: Stage, rule: Property, match: Match, steps: list[Match]) -> Iterator[Evidence]:
+    names = dict.fromkeys(step.spelled for step in steps)
+    seen = f"what {match.spelled} needs is done by {', '.join(names)}"
+    related = tuple(Related(step.span, "here") for step in steps)
+    yield from held(stage, rule, match.function, match.span, seen, related)
+
+
+def _reaching(
+    stage: Stage, rule: Property, check: Check, match: Match
+) -> Iterator[Finding | Evidence]:
     """A step after which another must not come, on the same object, unless one in between."""
     sinks = [
         (other, slot or check.argument)
@@ -87,7 +129,11 @@ def _reaching(stage: Stage, rule: Property, check: Check, match: Match) -> Itera
         return
     known = objects(stage)
     place = known.of(match, check.argument)
-    if place is None or excused(stage, check, match):
+    if place is None:
+        return
+    settled = excuse(stage, check, match)
+    if settled is not None:
+        yield from excused(stage, rule, match, settled)
         return
     stops = _nodes(stage, match, check.needs_one)
     handed = {
@@ -110,6 +156,13 @@ def _reaching(stage: Stage, rule: Property, check: Check, match: Match) -> Itera
             if other.node in reached - starts and known.of(other, slot) == place:
                 yield from _reported(stage, rule, check, other, [match.span])
                 return
+    same = [other for other, slot in sinks if known.of(other, slot) == place]
+    if same:
+        names = ", ".join(dict.fromkeys(other.spelled for other in same))
+        related = tuple(Related(other.span, "here") for other in same)
+        seen = f"no way leads from {match.spelled} to {names}"
+        seen += " past what must stand between them" if check.needs_one else ""
+        yield from held(stage, rule, match.function, match.span, seen, related)
 
 
 def _nodes(stage: Stage, match: Match, roles: tuple[str, ...]) -> frozenset[int]:

@@ -61,7 +61,10 @@ def _declared(libraries: Mapping[str, Library]) -> frozenset[str]:
 
 
 def _unbound(check: Check, bound: _Bound) -> Iterator[Problem]:
-    sinks = (sink.partition(".")[0] for sink in (*check.sinks, *check.sources, *check.through))
+    sinks = (
+        sink.partition(".")[0]
+        for sink in (*check.sinks, *check.sources, *check.through, *check.instead)
+    )
     named = (*check.unless, *check.despite, *check.only_with, *check.not_as)
     named = (*named, *check.needs_one, *check.given, *check.past)
     for role in (*check.roles, *sinks, *named):
@@ -72,7 +75,7 @@ def _unbound(check: Check, bound: _Bound) -> Iterator[Problem]:
 
 def _without_slot(check: Check, bound: _Bound) -> Iterator[Problem]:
     wanted = [(role, check.argument) for role in check.roles if check.argument]
-    for sink in (*check.sinks, *check.sources, *check.through):
+    for sink in (*check.sinks, *check.sources, *check.through, *check.instead):
         role, _, argument = sink.partition(".")
         if argument:
             wanted.append((role, argument))

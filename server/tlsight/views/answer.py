@@ -61,6 +61,9 @@ class Summary:
     fixable: int
     suppressed: int
     unanalysed: int
+    holding: int = 0
+    """Subjects that were judged and are right, as far as that was asked for."""
+    undecided: int = 0
 
     @property
     def findings(self) -> int:
@@ -84,6 +87,8 @@ def summarised(answers: Iterable[Answer]) -> Summary:
         ),
         suppressed=sum(answer.report.suppressed for answer in answers),
         unanalysed=sum(len(answer.report.unanalysed) for answer in answers),
+        holding=sum(item.holds for answer in answers for item in answer.report.evidence),
+        undecided=sum(not item.holds for answer in answers for item in answer.report.evidence),
     )
 
 

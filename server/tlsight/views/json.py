@@ -79,7 +79,16 @@ def _file(answer: Answer, rulebook: Rulebook) -> dict[str, Any]:
             for item in report.suppressions
         ],
         "evidence": [
-            {"rule": item.rule, "message": item.message, **_range(lines, item.span)}
+            {
+                "rule": item.rule,
+                "verdict": "holds" if item.holds else "open",
+                "message": item.message,
+                **({"function": item.function} if item.function else {}),
+                **_range(lines, item.span),
+                "related": [
+                    {"message": step.message, **_range(lines, step.span)} for step in item.related
+                ],
+            }
             for item in report.evidence
         ],
         "unanalysed": [

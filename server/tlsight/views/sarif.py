@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tlsight.finding import Finding, Fix, Severity, Suppression
+from tlsight.finding import Evidence, Finding, Fix, Related, Severity, Suppression
 from tlsight.rule import Property, Rulebook
 from tlsight.text import Encoding, Lines, Span
 from tlsight.views.answer import Answer, clamped, fingerprints
@@ -175,37 +175,53 @@ def _results(answer: Answer, index: int, numbers: Mapping[str, int]) -> Iterator
                 }
             ]
         yield result
+    for item in answer.report.evidence:
+        yield {
+            "ruleId": item.rule,
+            **({"ruleIndex": numbers[item.rule]} if item.rule in numbers else {}),
+            "kind": "pass" if item.holds else "open",
+            "level": "none",
+            **_subject(answer, lines, index, item),
+        }
+
+
+def _subject(answer: Answer, lines: Lines, index: int, item: Finding | Evidence) -> dict[str, Any]:
+    """What is said of a place, and the places on the way to it."""
+    location: dict[str, Any] = {"physicalLocation": _physical(answer, lines, index, item.span)}
+    if item.function:
+        location["logicalLocations"] = [{"fullyQualifiedName": item.function, "kind": "function"}]
+    subject: dict[str, Any] = {"message": {"text": item.message}, "locations": [location]}
+    if item.related:
+        subject["relatedLocations"] = [
+            _related(answer, lines, index, number, step)
+            for number, step in enumerate(item.related, start=1)
+        ]
+    return subject
+
+
+def _related(
+    answer: Answer, lines: Lines, index: int, number: int, step: Related
+) -> dict[str, Any]:
+    return {
+        "id": number,
+        "message": {"text": step.message},
+        "physicalLocation": _physical(answer, lines, index, step.span),
+    }
+
+
+def _physical(answer: Answer, lines: Lines, index: int, span: Span) -> dict[str, Any]:
+    return {
+        "artifactLocation": _location(answer, index),
+        "region": _region(lines, span, snippet=True),
+    }
 
 
 def _result(answer: Answer, lines: Lines, index: int, finding: Finding) -> dict[str, Any]:
-    location: dict[str, Any] = {
-        "physicalLocation": {
-            "artifactLocation": _location(answer, index),
-            "region": _region(lines, finding.span, snippet=True),
-        }
-    }
-    if finding.function:
-        location["logicalLocations"] = [
-            {"fullyQualifiedName": finding.function, "kind": "function"}
-        ]
     result: dict[str, Any] = {
         "ruleId": finding.rule,
         "level": _LEVELS[finding.severity],
-        "message": {"text": finding.message},
-        "locations": [location],
+        **_subject(answer, lines, index, finding),
     }
-    if finding.related:
-        result["relatedLocations"] = [
-            {
-                "id": number,
-                "message": {"text": item.message},
-                "physicalLocation": {
-                    "artifactLocation": _location(answer, index),
-                    "region": _region(lines, item.span, snippet=True),
-                },
-            }
-            for number, item in enumerate(finding.related, start=1)
-        ]
     fixes = [_fix(answer, lines, index, fix) for fix in finding.fixes if fix.edits]
     if fixes:
         result["fixes"] = fixes

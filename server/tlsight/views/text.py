@@ -37,6 +37,20 @@ def findings(answer: Answer) -> Iterator[Text]:
         yield _block(answer, lines, finding)
 
 
+def evidence(answer: Answer) -> Iterator[Text]:
+    """What was judged and is no finding: one line for each subject."""
+    lines = Lines.of(answer.data)
+    for item in answer.report.evidence:
+        word, style = ("holds", "bold green") if item.holds else ("open", "bold magenta")
+        line = _head(answer, lines, clamped(answer.data, item.span).start, word, style)
+        line.append(visible(item.message), style="not bold")
+        numbers = sorted({place(lines, step.span.start).line for step in item.related})
+        if numbers:
+            word = "line" if len(numbers) == 1 else "lines"
+            line.append(f" ({word} {', '.join(map(str, numbers))})", style="not bold")
+        yield line.append(f" [{item.rule}]", style="not bold dim")
+
+
 def unanalysed(answers: Iterable[Answer]) -> Iterator[Text]:
     """What could not be judged: one line for each file and reason, at the first such place."""
     for answer in answers:
@@ -85,6 +99,8 @@ def closing(summary: Summary, since: str | None = None) -> Text:
         line.append(f"; {summary.fixable} with a fix")
     if summary.suppressed:
         line.append(f"; {summary.suppressed} suppressed")
+    if summary.holding or summary.undecided:
+        line.append(f"; judged and right: {summary.holding}; undecided: {summary.undecided}")
     if summary.unanalysed:
         line.append(f"; not analysed: {_count(summary.unanalysed, 'place')}")
     return line.append(".")

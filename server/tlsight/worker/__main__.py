@@ -122,7 +122,7 @@ class _Worker:
         if isinstance(job, First):
             return analyst.first(job.path, job.data)
         if isinstance(job, Final):
-            return analyst.final(job.path, job.data)
+            return analyst.final(job.path, job.data, job.evidence)
         if isinstance(job, Prove):
             return analyst.prove(job.path, job.data, job.finding, job.fix)
         if isinstance(job, FixAll):

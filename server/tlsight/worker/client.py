@@ -139,9 +139,10 @@ class Worker:
         report: Report = await self._ask(self._looks, First(path, data), (First, path))
         return report
 
-    async def final(self, path: Path, data: bytes) -> Report:
+    async def final(self, path: Path, data: bytes, evidence: bool = False) -> Report:
         """The answer that clang has confirmed; may raise `Superseded` or `JobFailed`."""
-        report: Report = await self._ask(self._readings, Final(path, data), (Final, path))
+        job = Final(path, data, evidence)
+        report: Report = await self._ask(self._readings, job, (Final, path))
         return report
 
     async def prove(self, path: Path, data: bytes, finding: Finding, fix: Fix) -> Proof:

@@ -77,6 +77,8 @@ class Final:
 
     path: Path
     data: bytes
+    evidence: bool = False
+    """Tell also what is right, and what cannot be decided."""
 
 
 @dataclass(frozen=True)
@@ -147,7 +149,7 @@ class Analyst(Protocol):
         """The answer that waits for nothing."""
         ...
 
-    def final(self, path: Path, data: bytes) -> Report:
+    def final(self, path: Path, data: bytes, evidence: bool = False) -> Report:
         """The answer with everything that can be known of this text."""
         ...
 
