@@ -291,6 +291,8 @@ class Check:
     """Roles that, played in the unit on the same object, settle the matter."""
     despite: tuple[str, ...] = ()
     """Roles: where the function around plays one, `unless` counts in this function only."""
+    unless_tested: tuple[str, ...] = ()
+    """Roles: a call that is only made past a test of what one of them yields is right."""
     only_with: tuple[str, ...] = ()
     """Roles of which one must be played in the unit for the check to apply."""
     not_as: tuple[str, ...] = ()

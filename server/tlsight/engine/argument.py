@@ -7,13 +7,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from tlsight.engine.buffers import capacity, widened, written
+from tlsight.engine.excuses import excuse
 from tlsight.engine.index import spelled
 from tlsight.engine.match import Match, matches
 from tlsight.engine.mending import by_page, by_vocabulary
 from tlsight.engine.report import excused, finding, held, undecided
 from tlsight.engine.roles import (
     Stage,
-    excuse,
     is_known,
     is_spelled,
     meets,
@@ -46,6 +46,8 @@ class Judged:
     related: tuple[Related, ...] = ()
     fixes: tuple[Fix, ...] = ()
     sometimes: bool = False
+    cause: Span | None = None
+    """Where the value stands, if that is not `span`."""
 
 
 def check_argument(
@@ -81,6 +83,7 @@ def check_argument(
                     item.words,
                     level=item.level,
                     sometimes=item.sometimes,
+                    cause=item.cause,
                     related=item.related,
                     fixes=item.fixes,
                 )
@@ -182,7 +185,14 @@ def _role(stage: Stage, rule: Property, check: Check, match: Match) -> list[Judg
         inside = match.span.contains(value.span)
         place = expr.span if inside else value.span
         found.append(
-            Judged(place, words, related=way, fixes=fixes if inside else (), sometimes=sometimes)
+            Judged(
+                place,
+                words,
+                related=way,
+                fixes=fixes if inside else (),
+                sometimes=sometimes,
+                cause=value.span,
+            )
         )
     return found
 

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from tlsight.engine.callees import denoted, reached
+from tlsight.engine.excuses import excuse
 from tlsight.engine.match import Match
 from tlsight.engine.mending import by_page
 from tlsight.engine.origin import (
@@ -25,7 +26,7 @@ from tlsight.engine.origin import (
 from tlsight.engine.outcomes import contract, outcome
 from tlsight.engine.paths import endings
 from tlsight.engine.report import excused, finding, held, undecided
-from tlsight.engine.roles import Stage, excuse, played
+from tlsight.engine.roles import Stage, played
 from tlsight.engine.unit import path, strip
 from tlsight.engine.values import possible
 from tlsight.finding import Evidence, Finding, Fix, Related, Safety

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from tlsight.engine.excuses import Excuse
+from tlsight.engine.guards import Guard, guard, guard_at
 from tlsight.engine.match import Match
-from tlsight.engine.roles import Excuse, Stage
+from tlsight.engine.roles import Stage
 from tlsight.finding import Evidence, Finding, Fix, Related, Severity
 from tlsight.rule import Check, Property
 from tlsight.text import Span
@@ -26,12 +28,14 @@ def finding(
     *,
     level: str = "forbidden",
     sometimes: bool = False,
+    cause: Span | None = None,
     related: tuple[Related, ...] = (),
     fixes: tuple[Fix, ...] = (),
 ) -> Finding | None:
     """The finding of a property at a place, or None where the rule does not report this level.
 
-    `sometimes`: the value is one of several, so some path only; `level`: what the policy says.
+    `sometimes`: the value is one of several, so some path only; `level`: what the policy says;
+    `cause`: where that value stands, if that is not the place itself.
     """
     severity = match.binding.severity.get(rule.id) or check.severity or rule.severity
     if level == "discouraged":
@@ -43,14 +47,20 @@ def finding(
     live = stage.unit.live(node.span) and stage.unit.live(span)
     if not live or (sometimes and severity is Severity.ERROR):
         severity = severity.lowered()
+    chosen = _chosen(stage, rule, match, cause or span)
+    if chosen is not None:
+        severity = Severity.INFORMATION
+        steps = (Related(chosen.span, "this is tested here"),) if chosen.span is not None else ()
+        related = (*steps, *related)
     table = _Words(words)
     table.setdefault("call", match.spelled)
     table.setdefault("note", match.binding.note)
     table.setdefault("policy", stage.index.rulebook.policy.title)
     message = (check.message or rule.message).format_map(table)
+    message = " ".join(message.split()).replace(" ()", "").strip()
     return Finding(
         rule.id,
-        " ".join(message.split()).replace(" ()", "").strip(),
+        message if chosen is None else f"{message}, {chosen.told}",
         span,
         severity,
         function.name,
@@ -59,6 +69,17 @@ def finding(
         "deprecated" in rule.tags,
         live,
     )
+
+
+_CHOSEN = ("practice", "cookie", "integrity")
+"""The aspects in which somebody can opt into something weaker; nobody opts into a mistake."""
+
+
+def _chosen(stage: Stage, rule: Property, match: Match, span: Span) -> Guard | None:
+    """The condition that somebody opted into, of the call or of what stands at the place."""
+    if rule.aspect not in _CHOSEN:
+        return None
+    return guard(stage, match.function, match.node) or guard_at(stage, span)
 
 
 def held(

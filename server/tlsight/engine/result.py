@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from tlsight.engine.excuses import Excuse, excuse
 from tlsight.engine.flow import BUDGET
 from tlsight.engine.index import Index
 from tlsight.engine.match import Match, call_matches
@@ -18,8 +19,8 @@ from tlsight.engine.outcomes import ALL, Contract, Outcomes, compare, contract
 from tlsight.engine.remarks import remark
 from tlsight.engine.repairing import checked, tested
 from tlsight.engine.report import excused, finding, held, undecided
-from tlsight.engine.roles import Excuse, Stage, excuse, played
-from tlsight.engine.unit import Unit, last_name, path, strip
+from tlsight.engine.roles import Stage, played
+from tlsight.engine.unit import Unit, last_name, parts, path, strip
 from tlsight.engine.values import CONTENT, CONVERSION, possible
 from tlsight.finding import Evidence, Finding, Fix, Related
 from tlsight.ir import (
@@ -37,7 +38,6 @@ from tlsight.ir import (
     Name,
     Node,
     Unary,
-    children,
     walk,
 )
 from tlsight.ir import Index as Subscript
@@ -649,7 +649,7 @@ class _Walk:
         return any(
             item is not target and isinstance(item, (Name, Member)) and path(item) == self.variable
             for part in _chosen(step.evaluates)
-            for item in _mentions(part)
+            for item in parts(part)
         )
 
     def _looks(self, step: Node) -> bool:
@@ -663,7 +663,7 @@ class _Walk:
                 and isinstance(item, (Name, Member))
                 and path(item) == self.variable
             )
-            for item in _mentions(step.evaluates)
+            for item in parts(step.evaluates)
         )
 
     def _overwritten(self, step: Node) -> bool:
@@ -765,7 +765,7 @@ def _before(expr: Expr) -> Iterator[Expr]:
     """The calls inside an expression that nodes before it have evaluated."""
     for item in walk(expr):
         if isinstance(item, Evaluated):
-            for inner in _mentions(item.expr):
+            for inner in parts(item.expr):
                 if isinstance(inner, Call):
                     yield inner
 
@@ -809,14 +809,3 @@ def _assignment(expr: Expr) -> Assign | None:
 
 def _contains(expr: Expr, wanted: Expr) -> bool:
     return any(item is wanted for item in walk(strip(expr)))
-
-
-def _mentions(expr: Expr) -> Iterator[Expr]:
-    """Every part of an expression, those that were evaluated before too."""
-    waiting = [expr]
-    while waiting:
-        item = waiting.pop()
-        yield item
-        if isinstance(item, Evaluated):
-            waiting.append(item.expr)
-        waiting += children(item)

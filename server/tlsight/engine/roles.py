@@ -5,17 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
 
 from tlsight.engine.callees import denoted
 from tlsight.engine.index import Index, integer, spelled, tail
-from tlsight.engine.match import Match, around, matches, occasion, tags_at
+from tlsight.engine.match import Match, around, matches, tags_at
 from tlsight.engine.releases import is_before
-from tlsight.engine.unit import Unit, contradict, path
+from tlsight.engine.unit import Unit
 from tlsight.engine.values import Value, name_value, possible
-from tlsight.ir import Act, Call, CallKind, Name
-from tlsight.rule import Check
-from tlsight.text import Span
+from tlsight.ir import Act, Call, Name
 
 
 @dataclass(frozen=True)
@@ -78,7 +75,7 @@ def plays(stage: Stage, match: Match) -> bool:
     return (
         is_spelled(stage, match)
         and all(meets(stage, match, slot) for slot in binding.where)
-        and (not binding.near or _mentions(binding.near, around(stage.unit, match)))
+        and (not binding.near or mentions(binding.near, around(stage.unit, match)))
     )
 
 
@@ -97,7 +94,8 @@ def meets(stage: Stage, match: Match, slot: str) -> bool:
     return not conditions or any(holds(stage, match, slot, item) for item in conditions)
 
 
-def _mentions(pattern: str, names: Iterable[str]) -> bool:
+def mentions(pattern: str, names: Iterable[str]) -> bool:
+    """Whether one of some names matches a pattern, case ignored."""
     wanted = re.compile(pattern, re.IGNORECASE)
     return any(wanted.search(name) for name in names)
 
@@ -229,74 +227,5 @@ def _is_parameter(stage: Stage, match: Match, slot: str) -> bool:
         return False
     return any(item.name == expr.text for item in function.parameters) and not any(
         node.act is Act.DECLARE and node.variable is not None and node.variable.name == expr.text
-        for node in function.nodes
-    )
-
-
-class Excuse(NamedTuple):
-    """What settles that something is right: how it is told, and the place, if it is one."""
-
-    told: str
-    place: Span | None = None
-
-
-def excuse(stage: Stage, check: Check, match: Match) -> Excuse | None:
-    """What else the unit does, or what the place is for, that settles what a check found."""
-    if check.not_near and _mentions(check.not_near, occasion(stage.unit, match)):
-        return Excuse("the names around say what it is for")
-    table = played(stage)
-    if any(match.site is other.site for role in check.not_as for other in table.get(role, ())):
-        return Excuse("")
-    others = [other for role in check.unless for other in table.get(role, ())]
-    if any(
-        other.function == match.function for role in check.despite for other in table.get(role, ())
-    ):
-        others = [other for other in others if other.function == match.function]
-    for other in others:
-        if other.site is not match.site and _related(stage, match, other):
-            return Excuse(f"{other.spelled} settles it", other.span)
-    return None
-
-
-def _related(stage: Stage, match: Match, other: Match) -> bool:
-    nodes = stage.unit.module.functions
-    here = nodes[match.function].nodes[match.node].tags
-    there = nodes[other.function].nodes[other.node].tags
-    if contradict(here, there):
-        return False
-    mine = _objects(match)
-    theirs = _objects(other)
-    if match.function == other.function:
-        shared = mine.keys() & theirs.keys()
-        return not shared or any(mine[slot] == theirs[slot] for slot in shared)
-    if any(name in theirs.values() and not _own(stage, match, name) for name in mine.values()):
-        return True
-    made_here = any(_own(stage, match, name) for name in mine.values())
-    made_there = not theirs or any(_own(stage, other, name) for name in theirs.values())
-    return not (made_here and made_there)
-
-
-def _objects(match: Match) -> dict[str, str]:
-    """The objects of a match by slot, where an argument plainly denotes one."""
-    found: dict[str, str] = {}
-    for slot, expr in match.arguments.items():
-        name = path(expr) if expr is not None else None
-        if name is not None and slot != "_":
-            found[slot] = name
-    if isinstance(match.site, Call) and match.site.kind is CallKind.CONSTRUCT and match.site.target:
-        found["this"] = match.site.target
-    return found
-
-
-def _own(stage: Stage, match: Match, name: str) -> bool:
-    """Whether the object of this name is made in the function of a match, and stays there."""
-    root = name.partition(".")[0]
-    function = stage.unit.module.functions[match.function]
-    if any(item.name == root for item in function.parameters):
-        return False
-    if root not in stage.unit.variables[match.function]:
-        return False
-    return not any(
-        node.act is Act.RETURN and node.expr is not None and path(node.expr) == root
         for node in function.nodes
     )

@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from tlsight.engine.excuses import excuse
 from tlsight.engine.match import Match
 from tlsight.engine.objects import Objects, Place, objects
 from tlsight.engine.paths import visited
 from tlsight.engine.report import excused, finding, held, undecided
-from tlsight.engine.roles import Stage, excuse, played
+from tlsight.engine.roles import Stage, played
 from tlsight.engine.unit import path
 from tlsight.finding import Evidence, Finding, Related
 from tlsight.ir import Call

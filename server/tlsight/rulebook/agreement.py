@@ -65,7 +65,7 @@ def _unbound(check: Check, bound: _Bound) -> Iterator[Problem]:
         sink.partition(".")[0]
         for sink in (*check.sinks, *check.sources, *check.through, *check.instead)
     )
-    named = (*check.unless, *check.despite, *check.only_with, *check.not_as)
+    named = (*check.unless, *check.despite, *check.only_with, *check.not_as, *check.unless_tested)
     named = (*named, *check.needs_one, *check.given, *check.past)
     for role in (*check.roles, *sinks, *named):
         if role not in bound:

@@ -166,6 +166,7 @@ def _check(kind: str, table: Table) -> Check:
         assumes=table.number_by_name("assumes", signed=True),
         past=table.texts("past"),
         unless=table.texts("unless"),
+        unless_tested=table.texts("unless-tested"),
         despite=table.texts("despite"),
         only_with=table.texts("only-with"),
         not_as=table.texts("not-as"),

@@ -1,0 +1,98 @@
+"""What else a text does, or says, that settles what a check found."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from tlsight.engine.guards import past
+from tlsight.engine.match import Match, occasion
+from tlsight.engine.origin import of_value
+from tlsight.engine.roles import Stage, mentions, played
+from tlsight.engine.unit import contradict, path
+from tlsight.ir import Act, Binary, Call, CallKind, Expr, walk
+from tlsight.rule import Check
+from tlsight.text import Span
+
+
+class Excuse(NamedTuple):
+    """What settles that something is right: how it is told, and the place, if it is one."""
+
+    told: str
+    place: Span | None = None
+
+
+def excuse(stage: Stage, check: Check, match: Match) -> Excuse | None:
+    """What else the unit does, or what the place is for, that settles what a check found."""
+    if check.not_near and mentions(check.not_near, occasion(stage.unit, match)):
+        return Excuse("the names around say what it is for")
+    table = played(stage)
+    if any(match.site is other.site for role in check.not_as for other in table.get(role, ())):
+        return Excuse("")
+    others = [other for role in check.unless for other in table.get(role, ())]
+    if any(
+        other.function == match.function for role in check.despite for other in table.get(role, ())
+    ):
+        others = [other for other in others if other.function == match.function]
+    for other in others:
+        if other.site is not match.site and _related(stage, match, other):
+            return Excuse(f"{other.spelled} settles it", other.span)
+    return _compared(stage, check, match) if check.unless_tested else None
+
+
+def _compared(stage: Stage, check: Check, match: Match) -> Excuse | None:
+    """A test past which alone the call is made, of what one of these roles yields."""
+    for at, test in past(stage, match.function, match.node):
+        calls = [expr for expr in walk(test) if isinstance(expr, Call)]
+        for expr in (test, *_sides(test), *(item for call in calls for item in call.arguments)):
+            found = of_value(stage, match.function, match.function, at, expr)
+            if any(source.roles() & set(check.unless_tested) for source in found.sources):
+                return Excuse("it depends on what is compared", test.span)
+    return None
+
+
+def _sides(test: Expr) -> tuple[Expr, ...]:
+    return (test.left, test.right) if isinstance(test, Binary) else ()
+
+
+def _related(stage: Stage, match: Match, other: Match) -> bool:
+    nodes = stage.unit.module.functions
+    here = nodes[match.function].nodes[match.node].tags
+    there = nodes[other.function].nodes[other.node].tags
+    if contradict(here, there):
+        return False
+    mine = _objects(match)
+    theirs = _objects(other)
+    if match.function == other.function:
+        shared = mine.keys() & theirs.keys()
+        return not shared or any(mine[slot] == theirs[slot] for slot in shared)
+    if any(name in theirs.values() and not _own(stage, match, name) for name in mine.values()):
+        return True
+    made_here = any(_own(stage, match, name) for name in mine.values())
+    made_there = not theirs or any(_own(stage, other, name) for name in theirs.values())
+    return not (made_here and made_there)
+
+
+def _objects(match: Match) -> dict[str, str]:
+    """The objects of a match by slot, where an argument plainly denotes one."""
+    found: dict[str, str] = {}
+    for slot, expr in match.arguments.items():
+        name = path(expr) if expr is not None else None
+        if name is not None and slot != "_":
+            found[slot] = name
+    if isinstance(match.site, Call) and match.site.kind is CallKind.CONSTRUCT and match.site.target:
+        found["this"] = match.site.target
+    return found
+
+
+def _own(stage: Stage, match: Match, name: str) -> bool:
+    """Whether the object of this name is made in the function of a match, and stays there."""
+    root = name.partition(".")[0]
+    function = stage.unit.module.functions[match.function]
+    if any(item.name == root for item in function.parameters):
+        return False
+    if root not in stage.unit.variables[match.function]:
+        return False
+    return not any(
+        node.act is Act.RETURN and node.expr is not None and path(node.expr) == root
+        for node in function.nodes
+    )
