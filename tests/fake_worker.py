@@ -3,6 +3,7 @@
 `LATE` is a defect that only the final answer sees, until it has been seen once.
 `GATE:path;` makes the final answer wait at the named pipe `path`, so that a test decides when it
 goes on. `DIE` kills the process in the final answer, `HANG` never ends it, `BUG` raises.
+`SESSION` is an object with traits.
 `UNREAD` could not be judged, since the header `lost.h` is missing.
 `TABOO` in the outcome of a fix refutes it; `DOUBT` leaves it unproven.
 """
@@ -16,7 +17,17 @@ import sys
 import threading
 from pathlib import Path
 
-from tlsight.finding import Finding, Fix, Proof, Report, Safety, Severity, Unanalysed
+from tlsight.finding import (
+    Finding,
+    Fix,
+    Portrait,
+    Proof,
+    Report,
+    Safety,
+    Severity,
+    Trait,
+    Unanalysed,
+)
 from tlsight.rule import Problem
 from tlsight.text import Edit, Span, apply_edits
 from tlsight.worker.__main__ import run
@@ -49,6 +60,13 @@ class FakeAnalyst:
         )
         missing = ("lost.h",) if unread else ()
         return Report(self._findings(path, data), unanalysed=unread, missing_headers=missing)
+
+    def portray(self, _path: Path, data: bytes, offset: int) -> Portrait | None:
+        for match in re.finditer(b"SESSION", data):
+            if match.start() <= offset <= match.end():
+                traits = (Trait("colour", "paint(SESSION)", (Span(0, 1),)), Trait("size", "small"))
+                return Portrait(Span(*match.span()), "SESSION", "session", traits, "it is shared")
+        return None
 
     def prove(self, _path: Path, data: bytes, _finding: Finding, fix: Fix) -> Proof:
         mended = apply_edits(data, fix.edits)

@@ -320,6 +320,25 @@ async def test_a_hover_shows_the_page_of_a_finding(start: Start) -> None:
     assert await hover(2) is None
 
 
+async def test_a_hover_shows_what_is_known_of_an_object(start: Start) -> None:
+    """Each trait with the line that makes it so, or what holds by default."""
+    editor = await start()
+    editor.open(URI, "int x; SESSION;\n")
+    place = types.HoverParams(types.TextDocumentIdentifier(URI), types.Position(0, 9))
+    over = await editor.text_document_hover_async(place)
+
+    assert over is not None and isinstance(over.contents, types.MarkupContent)
+    assert [
+        "**SESSION** (session), as it is here:",
+        "",
+        f"- colour: `paint(SESSION)` ([line 1]({URI}#L1))",
+        "- size: small",
+        "",
+        "Not all of it can be known: it is shared.",
+    ] == over.contents.value.splitlines()
+    assert "SESSION" == editor.text(over.range or types.Range(*[types.Position(0, 0)] * 2))
+
+
 async def test_a_client_that_pulls_is_not_pushed_to(start: Start) -> None:
     """It is told the first answer, then that there is a second, and that nothing has changed."""
     editor = await start(able=capabilities(pull=True))

@@ -71,6 +71,9 @@ class FakeWorker:
     async def final(self, _path: Path, data: bytes, _evidence: bool = False) -> Report:
         return await self._job(final=True, data=data)
 
+    async def portray(self, _path: Path, _data: bytes, _offset: int) -> None:
+        return None
+
     async def prove(self, _path: Path, _data: bytes, _finding: Finding, _fix: Fix) -> Proof:
         self.proofs.append(asyncio.get_running_loop().create_future())
         return await self.proofs[-1]

@@ -18,11 +18,12 @@ from typing import TypeVar
 from tlsight.carry import by_body, carried, merged, read_before
 from tlsight.clang import HEADERS, ClangFailed, HeaderIndex, Session, find_command, language_of
 from tlsight.config import Config
-from tlsight.engine import Index, Unit, build, judged, known_names, suppressed, unread
+from tlsight.engine import Index, Unit, build, described, judged, known_names, suppressed, unread
 from tlsight.facts import NO_FACTS, Facts
 from tlsight.finding import (
     Finding,
     Fix,
+    Portrait,
     Proof,
     Report,
     Safety,
@@ -59,6 +60,8 @@ class _Open:
     """The text that `facts` are about."""
     outside: bytes | None = None
     """What of it stood outside bodies: with another one, everything is read again."""
+    unit: Unit | None = None
+    """The last that was judged, with all that was found out about it."""
     session: Session | None = None
     hints: Hints | None = None
     indexed: bool = False
@@ -98,7 +101,9 @@ class Analyst:
         with state.lock:
             facts = carried(state.facts, state.facts_data, data)
             unit = self._unit(path, state, data, facts)
-        return self._report(unit, final=False, problems=())
+        report = self._report(unit, final=False, problems=())
+        state.unit = unit
+        return report
 
     def final(self, path: Path, data: bytes, evidence: bool = False) -> Report:
         """The answer with clang's facts of this very text.
@@ -106,7 +111,9 @@ class Analyst:
         Where clang fails as a whole the report says so, and holds what syntax found.
         """
         unit, problems = self._finally(path, data)
-        return self._report(unit, final=True, problems=problems, evidence=evidence)
+        report = self._report(unit, final=True, problems=problems, evidence=evidence)
+        self._state(path).unit = unit
+        return report
 
     def facts(self, path: Path) -> Facts:
         """What clang said of a file when it last read it."""
@@ -146,6 +153,15 @@ class Analyst:
         edits = dict.fromkeys(edit for _, fix in proven for edit in fix.edits)
         return tuple(sorted(edits)), tuple(reasons)
 
+    def portray(self, path: Path, data: bytes, offset: int) -> Portrait | None:
+        """What is known of the object whose name stands at a byte; waits for nothing."""
+        state = self._state(path)
+        with state.lock:
+            unit = state.unit
+            if unit is None or unit.data != data:
+                unit = self._unit(path, state, data, carried(state.facts, state.facts_data, data))
+        return described(self.index, unit, offset)
+
     def close(self, path: Path) -> None:
         """Forget a file."""
         state = self._open.pop(path, None)
@@ -164,6 +180,7 @@ class Analyst:
                 state.outside = None
                 state.module = None
                 state.tree = None
+                state.unit = None
         self._header_index = None
         self._headers_read.clear()
 

@@ -110,6 +110,27 @@ class Evidence:
 
 
 @dataclass(frozen=True)
+class Trait:
+    """One thing that holds of an object: what states it and where, or what holds by default."""
+
+    title: str
+    told: str
+    places: tuple[Span, ...] = ()
+
+
+@dataclass(frozen=True)
+class Portrait:
+    """What is known of the object that a name denotes, at one point of a text."""
+
+    span: Span
+    name: str
+    type: str
+    traits: tuple[Trait, ...]
+    shared: str = ""
+    """Why not everything that is done to it can be known here; '' if it can."""
+
+
+@dataclass(frozen=True)
 class Suppression:
     """A finding that a comment in the code silences, and the reason that the comment gives."""
 

@@ -226,6 +226,25 @@ class Releases:
 
 
 @dataclass(frozen=True)
+class Trait:
+    """One `[trait.ID]` of a library page: what there is to know of an object, and what states it.
+
+    An object of a type in `on` has it, if one of `given` is played on it (or none is named).
+    """
+
+    id: str
+    title: str
+    on: tuple[str, ...]
+    roles: tuple[str, ...]
+    """What states it. The last call on the way decides, unless they `add` up."""
+    default: str
+    """What holds where nothing states it."""
+    add: bool = False
+    given: tuple[str, ...] = ()
+    place: str = ""
+
+
+@dataclass(frozen=True)
 class Library:
     """A library page (or a folder of pages read as one)."""
 
@@ -245,6 +264,7 @@ class Library:
     asserts: tuple[str, ...] = ()
     suites: SuiteRules | None = None
     releases: Releases | None = None
+    traits: tuple[Trait, ...] = ()
     place: str = ""
 
 

@@ -28,7 +28,7 @@ from typing import Any, Protocol
 
 import pathspec
 
-from tlsight.finding import Finding, Fix, Proof, Report, Unanalysed
+from tlsight.finding import Finding, Fix, Portrait, Proof, Report, Unanalysed
 from tlsight.text import Change, Document, Edit, Encoding
 from tlsight.worker.client import JobFailed, Superseded
 from tlsight.worker.protocol import Described, Settings
@@ -114,6 +114,10 @@ class Analyses(Protocol):
 
     async def final(self, path: Path, data: bytes) -> Report:
         """The answer that clang has confirmed."""
+        ...
+
+    async def portray(self, path: Path, data: bytes, offset: int) -> Portrait | None:
+        """What is known of the object whose name stands at a byte."""
         ...
 
     async def prove(self, path: Path, data: bytes, finding: Finding, fix: Fix) -> Proof:
@@ -386,6 +390,17 @@ class Service:
             return await asyncio.shield(task)
         except (Superseded, JobFailed):
             return Proof.UNPROVEN
+
+    async def portray(self, answer: Answer, offset: int) -> Portrait | None:
+        """What is known of the object whose name stands at a byte of a document."""
+        open_ = self._open.get(answer.document.uri)
+        if open_ is None or open_.document is not answer.document:
+            return None
+        try:
+            worker = self._worker(open_.root)
+            return await worker.portray(open_.path, answer.document.data, offset)
+        except (Superseded, JobFailed):
+            return None
 
     async def fix_all(self, answer: Answer) -> tuple[tuple[Edit, ...], tuple[str, ...]]:
         """All fixes of a document that change nothing but the weakness, and what was withheld."""

@@ -15,11 +15,12 @@ from tlsight.engine.argument import Suites, check_argument
 from tlsight.engine.callback import check_callback
 from tlsight.engine.index import Index, build
 from tlsight.engine.match import tags_at
+from tlsight.engine.portrait import portrait
 from tlsight.engine.result import check_result
 from tlsight.engine.roles import Stage, abandoned, played
 from tlsight.engine.typestate import check_typestate
 from tlsight.engine.unit import Unit
-from tlsight.finding import Evidence, Finding, Suppression, Unanalysed
+from tlsight.finding import Evidence, Finding, Portrait, Suppression, Unanalysed
 from tlsight.rule import Property
 from tlsight.text import Lines, Span
 
@@ -29,6 +30,7 @@ __all__ = [
     "Unit",
     "build",
     "check",
+    "described",
     "judged",
     "known_names",
     "suppressed",
@@ -110,6 +112,11 @@ def _checked(stage: Stage, rule: Property, suites: Suites) -> Iterator[Finding |
             yield from check_callback(stage, rule, item)
         elif rule.kind == "typestate":
             yield from check_typestate(stage, rule, item)
+
+
+def described(index: Index, unit: Unit, offset: int) -> Portrait | None:
+    """What is known of the object whose name stands at a byte; None if no page speaks of such."""
+    return portrait(Stage(index, unit), offset)
 
 
 def known_names(index: Index) -> frozenset[str]:

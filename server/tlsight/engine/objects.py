@@ -104,10 +104,29 @@ class Objects:
         place = self._place(match.function, expr) if expr is not None else None
         return self._find(place) if place is not None else None
 
-    def is_done(self, match: Match, place: Place) -> bool:
-        """Whether what a match does is done to an object, or to what it is given."""
-        mine = {self._find(other) for other in self._reached(place)}
+    def at(self, function: int, expr: Expr) -> Place | None:
+        """The object that an expression denotes."""
+        place = self._place(function, expr)
+        return self._find(place) if place is not None else None
+
+    def is_done(self, match: Match, place: Place, alone: bool = False) -> bool:
+        """Whether what a match does is done to an object, or (not `alone`) to what it is given."""
+        mine = {place} if alone else set(self._reached(place))
         return any(self.of(match, slot) in mine for slot in _slots(match) if slot != "_")
+
+    def shared(self, place: Place, but: int | None = None) -> str:
+        """Why not all that is done to an object stands here; '' if it does.
+
+        That one function returns it can be left out of account.
+        """
+        for index, part in enumerate(self.closure(place)):
+            if part.open:
+                return "code that is not in this file has the object, too"
+            if part.returned - {but}:
+                return "the object is returned to code that is not in this file"
+            if not (part.made or part.handed or (index and part.told)):
+                return "the object is made by code that is not in this file"
+        return ""
 
     def handed(self, place: Place) -> Iterator[Place]:
         """What a parameter may be, up to where it is made; of anything else, itself."""

@@ -7,11 +7,10 @@ whatever is done to it, or to what it is made from, stands here then.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from tlsight.engine.excuses import excuse
 from tlsight.engine.match import Match
-from tlsight.engine.objects import Objects, Place, objects
+from tlsight.engine.objects import Place, objects
 from tlsight.engine.paths import visited
 from tlsight.engine.report import excused, finding, held, undecided
 from tlsight.engine.roles import Stage, played
@@ -51,49 +50,25 @@ def check_typestate(stage: Stage, rule: Property, check: Check) -> Iterator[Find
             yield from undecided(stage, rule, match.function, match.span, _UNKNOWN)
             continue
         for item in known.handed(place):
-            state = _state(known, check, item, match.function)
-            if state.open:
-                yield from undecided(stage, rule, match.function, match.span, state.open)
-            elif not state.roles.isdisjoint(check.needs_one):
+            # That this function returns it says nothing of what must stand before this step.
+            mine = match.function if check.wrong == "not-before" else None
+            reason = known.shared(item, mine)
+            parts = list(known.closure(item))
+            roles = {role for part in parts for role in part.roles}
+            if reason:
+                yield from undecided(stage, rule, match.function, match.span, reason)
+            elif not roles.isdisjoint(check.needs_one):
                 if stage.evidence:
                     steps = _steps(stage, check, item)
                     yield from _done(stage, rule, match, steps)
-            elif state.roles >= set(check.given) and item not in done:
+            elif roles >= set(check.given) and item not in done:
                 done.add(item)
-                yield from _reported(stage, rule, check, match, state.made)
+                made = [span for part in parts for span in part.made]
+                yield from _reported(stage, rule, check, match, made)
                 break
 
 
 _UNKNOWN = "which object this is cannot be told here"
-
-
-@dataclass(frozen=True)
-class _State:
-    """What is known of an object: where it is made, what is done to it, or why not all of that."""
-
-    made: list[Span]
-    roles: set[str]
-    open: str = ""
-
-
-def _state(known: Objects, check: Check, place: Place, function: int) -> _State:
-    """What becomes of an object, and of all that counts as done to it.
-
-    For `not-before`, that this function returns it says nothing: it does so afterwards.
-    """
-    mine = {function} if check.wrong == "not-before" else set()
-    made: list[Span] = []
-    roles: set[str] = set()
-    for index, part in enumerate(known.closure(place)):
-        if part.open:
-            return _State(made, roles, "code that is not in this file has the object, too")
-        if part.returned - mine:
-            return _State(made, roles, "the object is returned to code that is not in this file")
-        if not (part.made or part.handed or (index and part.told)):
-            return _State(made, roles, "the object is made by code that is not in this file")
-        made += part.made
-        roles |= part.roles
-    return _State(made, roles)
 
 
 def _steps(stage: Stage, check: Check, place: Place) -> list[Match]:

@@ -16,7 +16,7 @@ from typing import Any
 from lsprotocol import types
 from pygls.uris import to_fs_path
 
-from tlsight.finding import Finding, Safety, Severity, Unanalysed
+from tlsight.finding import Finding, Portrait, Safety, Severity, Trait, Unanalysed
 from tlsight.lsp.client import ClientInfo
 from tlsight.rule import Problem
 from tlsight.service import Standing
@@ -149,20 +149,45 @@ def workspace_edit(
 
 
 def hover(
-    document: Document, findings: Sequence[Finding], pages: Mapping[str, Page], client: ClientInfo
-) -> types.Hover:
-    """What findings say, and the pages of their rules, once each."""
+    document: Document,
+    findings: Sequence[Finding],
+    pages: Mapping[str, Page],
+    client: ClientInfo,
+    portrait: Portrait | None,
+) -> types.Hover | None:
+    """What findings say, what is known of the object, and the pages of the rules, once each."""
     texts = [f"**{finding.rule}**: {finding.message}" for finding in findings]
+    texts += [_portrayed(portrait, document)] if portrait is not None else []
     texts += [
         page.markdown
         for rule in dict.fromkeys(finding.rule for finding in findings)
         if (page := pages.get(rule))
     ]
+    if not texts:
+        return None
+    span = findings[0].span if findings else portrait.span if portrait else Span(0, 0)
     kind = types.MarkupKind.Markdown if client.markdown else types.MarkupKind.PlainText
     return types.Hover(
         types.MarkupContent(kind, "\n\n---\n\n".join(texts)),
-        range_of(document.lines, findings[0].span, client.encoding),
+        range_of(document.lines, span, client.encoding),
     )
+
+
+def _portrayed(portrait: Portrait, document: Document) -> str:
+    """What is known of an object, trait by trait, with the lines that make it so."""
+    lines = [f"**{portrait.name}** ({portrait.type}), as it is here:", ""]
+    lines += [_trait(item, document) for item in portrait.traits]
+    if portrait.shared:
+        lines += ["", f"Not all of it can be known: {portrait.shared}."]
+    return "\n".join(lines)
+
+
+def _trait(trait: Trait, document: Document) -> str:
+    if not trait.places:
+        return f"- {trait.title}: {trait.told}"
+    numbers = [document.lines.position(span.start).line + 1 for span in trait.places]
+    links = ", ".join(f"[line {number}]({document.uri}#L{number})" for number in numbers)
+    return f"- {trait.title}: `{trait.told}` ({links})"
 
 
 def status(standing: Standing, encoding: Encoding) -> dict[str, Any]:

@@ -562,9 +562,8 @@ async def _hover(ls: Server, params: types.HoverParams) -> types.Hover | None:
         for finding in answer.report.findings
         if finding.span.start <= place <= finding.span.end
     ]
-    if not findings:
-        return None
-    return convert.hover(answer.document, findings, ls.pages(uri), ls.client)
+    portrait = await ls.service.portray(answer, place)
+    return convert.hover(answer.document, findings, ls.pages(uri), ls.client, portrait)
 
 
 async def _code_actions(ls: Server, params: types.CodeActionParams) -> list[types.CodeAction]:

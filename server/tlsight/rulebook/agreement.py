@@ -38,6 +38,13 @@ def disagreements(
             yield from _unknown_vocabularies(binding, libraries)
             yield from _unknown_release(binding, library)
             yield from _undeclared(binding, declared)
+        for trait in library.traits:
+            for role in (*trait.roles, *trait.given):
+                if role not in bound:
+                    message = f"no library binds the role '{role}'{nearest(role, bound)}"
+                    yield Problem(trait.place, message, warning=True)
+            for name in trait.on:
+                yield from _undeclared_name(name, trait.place, declared)
         for vocabulary in library.vocabularies.values():
             yield from _undeclared_values(vocabulary, declared)
     yield from _unmeant(properties, libraries, policy)

@@ -22,6 +22,7 @@ from tlsight.rule import (
     Releases,
     SuiteAlias,
     SuiteRules,
+    Trait,
     Vocabulary,
 )
 from tlsight.rulebook.forms import BadForm, is_named, read_form
@@ -88,6 +89,7 @@ def _read_page(library_id: str, page: Page) -> tuple[Library, list[Problem]]:
         asserts=table.texts("asserts"),
         suites=_suites(library_id, suites) if suites is not None else None,
         releases=_releases(releases) if releases is not None else None,
+        traits=tuple(_trait(name, entry) for name, entry in table.tables_by_name("trait")),
         place=page.place(1),
     )
     table.end()
@@ -126,6 +128,7 @@ def _joined(library: Library, more: Library, problems: list[Problem]) -> Library
         asserts=(*library.asserts, *more.asserts),
         suites=library.suites or more.suites,
         releases=library.releases or more.releases,
+        traits=(*library.traits, *more.traits),
     )
 
 
@@ -345,6 +348,24 @@ def _suites(library: str, table: Table) -> SuiteRules:
     )
     table.end()
     return rules
+
+
+def _trait(name: str, table: Table) -> Trait:
+    trait = Trait(
+        id=name,
+        title=table.text("title"),
+        on=table.texts("on"),
+        roles=table.texts("roles"),
+        default=table.text("default"),
+        add=table.flag("add"),
+        given=table.texts("given"),
+        place=table.place(),
+    )
+    for word in ("title", "on", "roles", "default"):
+        if not getattr(trait, word):
+            table.complain(f"'{word}' is missing")
+    table.end()
+    return trait
 
 
 def _releases(table: Table) -> Releases:

@@ -34,6 +34,7 @@ from tlsight.worker.protocol import (
     FixAll,
     Invalidate,
     Page,
+    Portray,
     Prove,
     Request,
     Settings,
@@ -94,7 +95,7 @@ class _Worker:
     def _receive(self) -> None:
         while len(header := self._requests.read(HEADER.size)) == HEADER.size:
             request = unpacked(self._requests.read(*HEADER.unpack(header)))
-            quick = isinstance(request.job, (Configure, First))
+            quick = isinstance(request.job, (Configure, First, Portray))
             (self._looks if quick else self._readings).put(request)
         os._exit(0)  # nobody is left to answer, and a reader may be busy for long
 
@@ -123,6 +124,8 @@ class _Worker:
             return analyst.first(job.path, job.data)
         if isinstance(job, Final):
             return analyst.final(job.path, job.data, job.evidence)
+        if isinstance(job, Portray):
+            return analyst.portray(job.path, job.data, job.offset)
         if isinstance(job, Prove):
             return analyst.prove(job.path, job.data, job.finding, job.fix)
         if isinstance(job, FixAll):

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tlsight.finding import Finding, Fix, Proof, Report
+from tlsight.finding import Finding, Fix, Portrait, Proof, Report
 from tlsight.text import Edit
 from tlsight.worker.protocol import (
     HEADER,
@@ -33,6 +33,7 @@ from tlsight.worker.protocol import (
     FixAll,
     Invalidate,
     Job,
+    Portray,
     Prove,
     Request,
     Settings,
@@ -144,6 +145,12 @@ class Worker:
         job = Final(path, data, evidence)
         report: Report = await self._ask(self._readings, job, (Final, path))
         return report
+
+    async def portray(self, path: Path, data: bytes, offset: int) -> Portrait | None:
+        """What is known of an object; may raise `Superseded` or `JobFailed`."""
+        job = Portray(path, data, offset)
+        found: Portrait | None = await self._ask(self._looks, job, (Portray, path))
+        return found
 
     async def prove(self, path: Path, data: bytes, finding: Finding, fix: Fix) -> Proof:
         """What applying the fix shows; goes before answers that nobody has asked for."""

@@ -16,7 +16,7 @@ from typing import Any, Protocol, Union
 from platformdirs import user_cache_path
 
 from tlsight.config import Config
-from tlsight.finding import Finding, Fix, Proof, Report
+from tlsight.finding import Finding, Fix, Portrait, Proof, Report
 from tlsight.rule import Problem
 from tlsight.text import Edit
 
@@ -82,6 +82,15 @@ class Final:
 
 
 @dataclass(frozen=True)
+class Portray:
+    """What is known of the object whose name stands at a byte. Answered by a `Portrait` or None."""
+
+    path: Path
+    data: bytes
+    offset: int
+
+
+@dataclass(frozen=True)
 class Prove:
     """Apply a fix in memory and read again. Answered by a `Proof`."""
 
@@ -112,7 +121,7 @@ class Invalidate:
     """What stands beside the texts has changed: compile commands, headers. Answered by None."""
 
 
-Job = Union[Configure, First, Final, Prove, FixAll, Close, Invalidate]
+Job = Union[Configure, First, Final, Portray, Prove, FixAll, Close, Invalidate]
 
 
 @dataclass(frozen=True)
@@ -142,7 +151,7 @@ class Failed:
 class Analyst(Protocol):
     """The analysis that a worker serves; see `tlsight.analysis`.
 
-    `first` is called on one thread, everything else on another.
+    `first` and `portray` are called on one thread, everything else on another.
     """
 
     def first(self, path: Path, data: bytes) -> Report:
@@ -151,6 +160,10 @@ class Analyst(Protocol):
 
     def final(self, path: Path, data: bytes, evidence: bool = False) -> Report:
         """The answer with everything that can be known of this text."""
+        ...
+
+    def portray(self, path: Path, data: bytes, offset: int) -> Portrait | None:
+        """What is known of the object whose name stands at a byte; waits for nothing."""
         ...
 
     def prove(self, path: Path, data: bytes, finding: Finding, fix: Fix) -> Proof:
