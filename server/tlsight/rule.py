@@ -291,7 +291,7 @@ class Check:
     wrong: str = ""
     sinks: tuple[str, ...] = ()
     """Roles that must not be reached with the wrong result; `role.argument` names the argument."""
-    instead: tuple[str, ...] = ()
+    better: tuple[str, ...] = ()
     """Roles that show, where they are played in the place of `sinks`, that it is right."""
     sources: tuple[str, ...] = ()
     """Roles, or `role.argument`, from which data must come, or must not."""

@@ -446,7 +446,7 @@ def _comes_from_others(case: _Case) -> Seen:
 def _plays_better(case: _Case) -> Seen:
     """What is played in the place of what must not be, with the numbers that it is handed."""
     for source in _within(case):
-        for match, _ in _sites(source, case.check.instead):
+        for match, _ in _sites(source, case.check.better):
             numbers = [
                 f"{slot} {value.label}"
                 for slot in match.arguments

@@ -70,7 +70,7 @@ def _declared(libraries: Mapping[str, Library]) -> frozenset[str]:
 def _unbound(check: Check, bound: _Bound) -> Iterator[Problem]:
     sinks = (
         sink.partition(".")[0]
-        for sink in (*check.sinks, *check.sources, *check.through, *check.instead)
+        for sink in (*check.sinks, *check.sources, *check.through, *check.better)
     )
     named = (*check.unless, *check.despite, *check.only_with, *check.not_as, *check.unless_tested)
     named = (*named, *check.needs_one, *check.given, *check.past)
@@ -82,7 +82,7 @@ def _unbound(check: Check, bound: _Bound) -> Iterator[Problem]:
 
 def _without_slot(check: Check, bound: _Bound) -> Iterator[Problem]:
     wanted = [(role, check.argument) for role in check.roles if check.argument]
-    for sink in (*check.sinks, *check.sources, *check.through, *check.instead):
+    for sink in (*check.sinks, *check.sources, *check.through, *check.better):
         role, _, argument = sink.partition(".")
         if argument:
             wanted.append((role, argument))

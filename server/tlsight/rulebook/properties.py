@@ -65,7 +65,7 @@ _NEED_SOURCES = ("from", "not-from", "made-inside")
 _OWNERS = {
     "sources": "callback",
     "through": "callback",
-    "instead": "callback",
+    "better": "callback",
     "needs-one": "typestate",
     "given": "typestate",
     "results": "typestate",
@@ -157,7 +157,7 @@ def _check(kind: str, table: Table) -> Check:
         capacity=table.flag("capacity"),
         wrong=table.text("wrong"),
         sinks=table.texts("sinks"),
-        instead=table.texts("instead"),
+        better=table.texts("better"),
         sources=table.texts("sources"),
         through=table.texts("through"),
         needs_one=table.texts("needs-one"),
@@ -184,7 +184,7 @@ def _check(kind: str, table: Table) -> Check:
         _check_wrong(table, check, kind, CALLBACK_WRONGS)
     elif kind == "typestate":
         _check_wrong(table, check, kind, TYPESTATE_WRONGS)
-    for word in ("sinks", "sources", "through", "instead"):
+    for word in ("sinks", "sources", "through", "better"):
         for name in getattr(check, word):
             if not _SINK.fullmatch(name):
                 table.complain(f"'{name}' is no 'role' or 'role.argument'", word, name)
