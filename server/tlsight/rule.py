@@ -69,8 +69,8 @@ class Mend:
     """How a bad call is mended, in terms of its arguments. Empty parts do nothing.
 
     `set` replaces arguments, `add` appends missing ones, `rename` changes the callee as spelled,
-    `drop` takes flags out of an or-ed argument, `remove` deletes the statement, `include` adds a
-    header, `leave` tests a result that was dropped.
+    `drop` takes flags out of an or-ed argument, `remove` deletes the statement, `before` puts one
+    before it, `include` adds a header, `leave` tests a result that was dropped.
     """
 
     set: Mapping[str, str] = field(default_factory=lambda: _NONE)
@@ -78,6 +78,8 @@ class Mend:
     rename: Mapping[str, str] = field(default_factory=lambda: _NONE)
     drop: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
     remove: bool = False
+    before: str = ""
+    """A call that is made before the statement."""
     include: str = ""
     """A header that the text must include afterwards."""
     leave: str = ""
@@ -281,6 +283,9 @@ class Check:
     """Constants: only where the call in `roles` has yielded one of them."""
     assumes: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
     """What arguments of the call in `roles` hold then."""
+    perhaps: str = ""
+    """A regular expression: a function without a body here whose name matches it may do what is
+    needed."""
     past: tuple[str, ...] = ()
     """Roles of which one must be played on the way."""
     given: tuple[str, ...] = ()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from tlsight.engine.leftovers import leftovers
 from tlsight.engine.match import Match
 from tlsight.engine.objects import Objects, Place, objects
 from tlsight.engine.paths import visited
@@ -25,6 +26,9 @@ def check_typestate(stage: Stage, rule: Property, check: Check) -> Iterator[Find
     table = played(stage)
     matches = [match for role in check.roles for match in table.get(role, ())]
     if not matches or not all(role in table for role in check.given):
+        return
+    if check.wrong == "left-over":
+        yield from leftovers(stage, rule, check)
         return
     if check.wrong == "reaches":
         for match in matches:

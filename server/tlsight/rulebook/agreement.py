@@ -169,6 +169,7 @@ def _undeclared(binding: Binding, declared: frozenset[str]) -> Iterator[Problem]
     if binding.mend:
         names += [text for text in binding.mend.set.values() if _QUALIFIED.fullmatch(text)]
         names += [*binding.mend.rename, *binding.mend.rename.values()]
+        names += [text.partition("(")[0] for text in [binding.mend.before] if text]
         names += [flag for flags in binding.mend.drop.values() for flag in flags]
     for name in names:
         yield from _undeclared_name(name, binding.place, declared)

@@ -239,6 +239,7 @@ def _mend(table: Table, names: set[str]) -> Mend:
         rename=table.text_by_name("rename"),
         drop=table.texts_by_name("drop"),
         remove=table.flag("remove"),
+        before=table.text("before"),
         include=table.text("include"),
         leave=table.text("leave"),
         title=table.text("title"),

@@ -37,7 +37,7 @@ CALLBACK_WRONGS = (
     "length-trusted",
     "overflows",
 )
-TYPESTATE_WRONGS = ("never", "not-before", "reaches")
+TYPESTATE_WRONGS = ("never", "not-before", "reaches", "left-over")
 TAGS = ("deprecated",)
 PLACEHOLDERS = (
     "call",
@@ -58,9 +58,12 @@ _ID = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 _SINK = re.compile(r"[a-z][a-z0-9-]*(\.[a-z][a-z0-9-]*)?")
 _NEED_SINKS = (
     *("as-length", "unclassified", "unreported"),
-    *("plays", "length-trusted", "reaches"),
+    *("plays", "length-trusted", "reaches", "left-over"),
 )
-_NEED_ARGUMENT = ("data-unguarded", "ignores", "from", "not-from", "length-trusted", "overflows")
+_NEED_ARGUMENT = (
+    *("data-unguarded", "ignores", "from", "not-from"),
+    *("length-trusted", "overflows", "left-over"),
+)
 _NEED_SOURCES = ("from", "not-from", "made-inside")
 _OWNERS = {
     "sources": "callback",
@@ -70,6 +73,7 @@ _OWNERS = {
     "results": "typestate",
     "assumes": "typestate",
     "past": "typestate",
+    "perhaps": "typestate",
 }
 """Words that one kind of check has, and no other."""
 
@@ -163,6 +167,7 @@ def _check(kind: str, table: Table) -> Check:
         results=table.texts("results"),
         assumes=table.number_by_name("assumes", signed=True),
         past=table.texts("past"),
+        perhaps=table.pattern("perhaps"),
         unless=table.texts("unless"),
         despite=table.texts("despite"),
         only_with=table.texts("only-with"),
@@ -215,7 +220,7 @@ def _check_wrong(table: Table, check: Check, kind: str, wrongs: tuple[str, ...])
         ("argument", _NEED_ARGUMENT),
         ("sinks", _NEED_SINKS),
         ("sources", _NEED_SOURCES),
-        ("needs-one", ("never", "not-before")),
+        ("needs-one", ("never", "not-before", "left-over")),
     ):
         if check.wrong in needing and not getattr(check, word.replace("-", "_")):
             table.complain(f"'{check.wrong}' needs '{word}'", "wrong")
