@@ -286,6 +286,8 @@ class Check:
     perhaps: str = ""
     """A regular expression: a function without a body here whose name matches it may do what is
     needed."""
+    lone: bool = False
+    """Only where the object is made in this function, and nothing else is made of it."""
     past: tuple[str, ...] = ()
     """Roles of which one must be played on the way."""
     given: tuple[str, ...] = ()

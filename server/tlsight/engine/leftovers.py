@@ -53,9 +53,7 @@ def leftovers(stage: Stage, rule: Property, check: Check) -> Iterator[Finding]:
                 continue
             related = (Related(left.span, "what this finds is left behind"),)
             fixes = by_page(stage, rule, match)
-            found = finding(
-                stage, rule, check, match, match.span, {}, related=related, fixes=fixes
-            )
+            found = finding(stage, rule, check, match, match.span, {}, related=related, fixes=fixes)
             if found is not None:
                 yield found
 
@@ -70,9 +68,9 @@ def _leaving(stage: Stage, check: Check, cleaning: _Cleaning, match: Match) -> M
         for other in played(stage).get(role, ()):
             if other.function != match.function or other.node not in after - again:
                 continue
-            if place is not None and known.of(other, check.argument) == place:
-                if _ends_unclean(stage, check, cleaning, other):
-                    return other
+            same = place is not None and known.of(other, check.argument) == place
+            if same and _ends_unclean(stage, check, cleaning, other):
+                return other
     return None
 
 

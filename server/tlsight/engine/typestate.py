@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from tlsight.engine.flow import definitions
+from tlsight.engine.index import integer
 from tlsight.engine.leftovers import leftovers
 from tlsight.engine.match import Match
 from tlsight.engine.objects import Objects, Place, objects
@@ -16,7 +18,7 @@ from tlsight.engine.report import finding
 from tlsight.engine.roles import Stage, excused, played
 from tlsight.engine.unit import path
 from tlsight.finding import Finding, Related
-from tlsight.ir import Call
+from tlsight.ir import Call, Opaque
 from tlsight.rule import Check, Property
 from tlsight.text import Span
 
@@ -93,13 +95,19 @@ def _reaching(stage: Stage, rule: Property, check: Check, match: Match) -> Itera
     place = known.of(match, check.argument)
     if place is None or excused(stage, check, match):
         return
-    stops = _nodes(stage, match, check.needs_one)
+    if check.lone and not _is_lone(stage, check, match, place):
+        return
+    stops = _nodes(stage, match, check.needs_one) | _renamed(stage, match, check.argument)
     handed = {
         name: number
         for slot, number in check.assumes.items()
         if (expr := match.arguments.get(slot)) is not None and (name := path(expr)) is not None
     }
-    numbers = [stage.index.numbers[name] for name in check.results if name in stage.index.numbers]
+    numbers = [
+        number
+        for name in check.results
+        if (number := stage.index.numbers.get(name, integer(name))) is not None
+    ]
     possible: list[int | None] = [*numbers] or [None]
     for number in possible:
         assumed = {} if number is None else {match.site.anchor: number}
@@ -112,8 +120,53 @@ def _reaching(stage: Stage, rule: Property, check: Check, match: Match) -> Itera
             reached = frozenset().union(*parts)
         for other, slot in sinks:
             if other.node in reached - starts and known.of(other, slot) == place:
+                if check.lone and match.node in visited(
+                    stage, match.function, other.node, {}, {}, frozenset()
+                ):
+                    continue
                 yield from _reported(stage, rule, check, other, [match.span])
                 return
+
+
+def _is_lone(stage: Stage, check: Check, match: Match, place: Place) -> bool:
+    """Whether the object is a local that is made in this function, and the step the only one on it.
+
+    No other code gets it, so what is done to it later is done for nobody.
+    """
+    known = objects(stage)
+    name = path(match.arguments.get(check.argument) or Opaque(match.span, ()))
+    around = stage.unit.module.functions[match.function]
+    if name is None or name not in stage.unit.variables[match.function]:
+        return False
+    if any(item.name == name for item in around.parameters):
+        return False
+    if any(item.static for item in stage.unit.variables[match.function][name]):
+        return False
+    parts = list(known.closure(place))
+    if not parts[0].made or any(part.open or part.returned for part in parts):
+        return False
+    again = [
+        other
+        for role in check.roles
+        for other in played(stage).get(role, ())
+        if other.site is not match.site
+        and (there := known.of(other, check.argument)) is not None
+        and place in known.handed(there)
+    ]
+    return not again
+
+
+def _renamed(stage: Stage, match: Match, slot: str) -> frozenset[int]:
+    """The steps after which the name of an object stands for another one."""
+    expr = match.arguments.get(slot)
+    name = path(expr) if expr is not None else None
+    found: set[int] = set()
+    while name:
+        for item in definitions(stage.unit, match.function).get(name, ()):
+            if item.kind == "value" and item.node != match.node:
+                found.add(item.node)
+        name = name.rpartition(".")[0]
+    return frozenset(found)
 
 
 def _nodes(stage: Stage, match: Match, roles: tuple[str, ...]) -> frozenset[int]:

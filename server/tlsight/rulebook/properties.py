@@ -73,6 +73,7 @@ _OWNERS = {
     "results": "typestate",
     "assumes": "typestate",
     "past": "typestate",
+    "lone": "typestate",
     "perhaps": "typestate",
 }
 """Words that one kind of check has, and no other."""
@@ -167,6 +168,7 @@ def _check(kind: str, table: Table) -> Check:
         results=table.texts("results"),
         assumes=table.number_by_name("assumes", signed=True),
         past=table.texts("past"),
+        lone=table.flag("lone"),
         perhaps=table.pattern("perhaps"),
         unless=table.texts("unless"),
         despite=table.texts("despite"),
