@@ -120,6 +120,28 @@ forms = ["start(object)", "Gadget::start()"]
 [call.mark]
 forms = ["mark(object)"]
 
+[call.change]
+forms = ["change(object)"]
+
+[call.attempt]
+forms = ["attempt(object, data, size)"]
+mend = { before = "clear()" }
+
+[call.attempt-why]
+forms = ["why(object, result)"]
+
+[call.clear]
+forms = ["clear()"]
+
+[call.in-parallel]
+forms = ["in_parallel(_)"]
+
+[call.bring]
+forms = ["bring(out, size)"]
+
+[call.permit]
+forms = ["permit(object)"]
+
 [call.text]
 role = "conversion"
 forms = ["Text::Text(content)"]
@@ -140,6 +162,15 @@ void emit(object *o, int length);
 void old_name(object *o);
 void digest(const void *data, unsigned char *out);
 int verify(object *o);
+#define WHY_BROKEN 1
+#define WHY_LATER 2
+int attempt(object *o, const void *data, int size);
+int why(object *o, int result);
+void clear();
+void change(object *o);
+void permit(object *o);
+void in_parallel(void (*f)());
+int bring(void *out, int size);
 object *make();
 void touch(object *o);
 typedef int (*judge)(int before, unsigned char *data, unsigned *size);
@@ -249,6 +280,28 @@ PROPERTIES = {
         "typestate",
         'roles = ["start"]\nargument = "object"\nwrong = "never"\ngiven = ["mark"]\n'
         'needs-one = ["prepare"]',
+    ),
+    "spoilt": (
+        "typestate",
+        'roles = ["attempt"]\nargument = "object"\nwrong = "left-over"\n'
+        'sinks = ["attempt-why"]\nresults = ["WHY_BROKEN"]\nassumes = { result = -1 }\n'
+        'needs-one = ["clear"]\nperhaps = "tidy"\nunless = ["in-parallel"]',
+    ),
+    "other-data": (
+        "typestate",
+        'roles = ["attempt"]\nargument = "object"\nwrong = "differs"\n'
+        'same = ["data", "size"]\nsinks = ["attempt-why"]\nresults = ["WHY_LATER"]\n'
+        'assumes = { result = -1 }\nsources = ["bring"]\nneeds-one = ["permit"]',
+    ),
+    "changed-late": (
+        "typestate",
+        'roles = ["derive"]\nargument = "object"\nwrong = "reaches"\nlone = true\n'
+        'sinks = ["change"]',
+    ),
+    "changed-after-success": (
+        "typestate",
+        'roles = ["three"]\nargument = "object"\nwrong = "reaches"\nresults = ["1"]\n'
+        'needs-one = ["start"]\nsinks = ["change"]',
     ),
     "unguarded": (
         "result",

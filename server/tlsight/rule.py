@@ -288,6 +288,8 @@ class Check:
     needed."""
     lone: bool = False
     """Only where the object is made in this function, and nothing else is made of it."""
+    same: tuple[str, ...] = ()
+    """Slots of the roles that must hold the same when the step is repeated."""
     past: tuple[str, ...] = ()
     """Roles of which one must be played on the way."""
     given: tuple[str, ...] = ()

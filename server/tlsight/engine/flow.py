@@ -65,6 +65,18 @@ def definitions(unit: Unit, function: int) -> Definitions:
     return known
 
 
+def rebound(unit: Unit, function: int, expr: Expr | None, but: int) -> frozenset[int]:
+    """The steps, but one, after which an expression denotes another object than before."""
+    name = path(expr) if expr is not None else None
+    known = definitions(unit, function)
+    return frozenset(
+        item.node
+        for prefix in _prefixes(name or "")
+        for item in known.get(prefix, ())
+        if item.kind == "value" and item.node != but
+    )
+
+
 def predecessors(unit: Unit, function: int) -> tuple[tuple[int, ...], ...]:
     """The nodes from which each node of a function is reached in one step."""
     key = ("predecessors", function)

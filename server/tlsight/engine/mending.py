@@ -267,7 +267,7 @@ def _preceded(stage: Stage, match: Match, mend: Mend, safety: Safety) -> Fix:
     node = function.nodes[match.node]
     if node.expanded:
         return Fix(title, (), safety, "the code stands in the body of a macro")
-    start = None if node.loop else _beginning(stage, function, match.span.start)
+    start = None if node.loop else _beginning(stage, function, match.span)
     if start is None:
         return Fix(title, (), safety, "the call does not stand in a statement that begins its line")
     data = stage.unit.data
@@ -289,12 +289,25 @@ _OPENING = re.compile(
 _LABEL = re.compile(rb"[ \t]*(?:case\b[^?]*|default|\w+)[ \t]*:[ \t]*")
 
 
-def _beginning(stage: Stage, function: Function, at: int) -> int | None:
+def _is_closed_before(text: bytes, depth: int) -> bool:
+    """Whether a bracket that is closed before the end of a statement was opened before it."""
+    for found in re.finditer(rb"[();]", text):
+        if found[0] == b";" or depth < 0:
+            break
+        was, depth = depth, depth + (1 if found[0] == b"(" else -1)
+        if was > 0 and depth == 0:
+            break  # the condition of an if is whole
+    return depth < 0
+
+
+def _beginning(stage: Stage, function: Function, span: Span) -> int | None:
     """The line that a statement begins with a call; None if another is spelled around it."""
     data = stage.unit.data
-    line = data.rfind(b"\n", 0, at) + 1
-    head = data[line:at]
+    line = data.rfind(b"\n", 0, span.start) + 1
+    head = data[line : span.start]
     if not _OPENING.fullmatch(head) or re.match(rb"\s*(?:else|do|goto)\b", head):
+        return None
+    if _is_closed_before(data[span.end :], head.count(b"(") - head.count(b")")):
         return None
     end = line
     while end > function.body.start:

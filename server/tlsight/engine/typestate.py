@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tlsight.engine.flow import definitions
+from tlsight.engine.flow import rebound
 from tlsight.engine.index import integer
 from tlsight.engine.leftovers import leftovers
 from tlsight.engine.match import Match
 from tlsight.engine.objects import Objects, Place, objects
 from tlsight.engine.paths import visited
 from tlsight.engine.report import finding
+from tlsight.engine.retries import differing
 from tlsight.engine.roles import Stage, excused, played
 from tlsight.engine.unit import path
 from tlsight.finding import Finding, Related
@@ -36,6 +37,11 @@ def check_typestate(stage: Stage, rule: Property, check: Check) -> Iterator[Find
         for match in matches:
             yield from _reaching(stage, rule, check, match)
         return
+    if check.wrong == "differs":
+        for match in matches:
+            if not excused(stage, check, match) and _is_lacking(stage, check, match):
+                yield from differing(stage, rule, check, match)
+        return
     done: set[Place] = set()
     for match in matches:
         if excused(stage, check, match):
@@ -55,6 +61,15 @@ def check_typestate(stage: Stage, rule: Property, check: Check) -> Iterator[Find
                 done.add(item)
                 yield from _reported(stage, rule, check, match, made)
                 break
+
+
+def _is_lacking(stage: Stage, check: Check, match: Match) -> bool:
+    """Whether on some object that a step may be about, nothing that is needed is ever done."""
+    known = objects(stage)
+    place = known.of(match, check.argument)
+    return place is not None and any(
+        _lacking(known, check, item, match.function) is not None for item in known.handed(place)
+    )
 
 
 def _lacking(known: Objects, check: Check, place: Place, function: int) -> list[Span] | None:
@@ -97,7 +112,8 @@ def _reaching(stage: Stage, rule: Property, check: Check, match: Match) -> Itera
         return
     if check.lone and not _is_lone(stage, check, match, place):
         return
-    stops = _nodes(stage, match, check.needs_one) | _renamed(stage, match, check.argument)
+    stops = _nodes(stage, match, check.needs_one)
+    stops |= rebound(stage.unit, match.function, match.arguments.get(check.argument), match.node)
     handed = {
         name: number
         for slot, number in check.assumes.items()
@@ -154,19 +170,6 @@ def _is_lone(stage: Stage, check: Check, match: Match, place: Place) -> bool:
         and place in known.handed(there)
     ]
     return not again
-
-
-def _renamed(stage: Stage, match: Match, slot: str) -> frozenset[int]:
-    """The steps after which the name of an object stands for another one."""
-    expr = match.arguments.get(slot)
-    name = path(expr) if expr is not None else None
-    found: set[int] = set()
-    while name:
-        for item in definitions(stage.unit, match.function).get(name, ()):
-            if item.kind == "value" and item.node != match.node:
-                found.add(item.node)
-        name = name.rpartition(".")[0]
-    return frozenset(found)
 
 
 def _nodes(stage: Stage, match: Match, roles: tuple[str, ...]) -> frozenset[int]:
