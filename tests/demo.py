@@ -52,6 +52,14 @@ where = { length = "except 1" }
 forms = ["old_name(object)"]
 since = "2.0"
 
+[call.dropped]
+forms = ["old_way(object)"]
+until = "2.0"
+
+[call.vague]
+forms = ["count(object, length)"]
+where = { length = "unknown" }
+
 [call.special-key]
 forms = ["use_key(object, key)"]
 near = "special"
@@ -160,6 +168,8 @@ void shut(object *o);
 void use_key(object *o, const void *key);
 void emit(object *o, int length);
 void old_name(object *o);
+void old_way(object *o);
+void count(object *o, int length);
 void digest(const void *data, unsigned char *out);
 int verify(object *o);
 #define WHY_BROKEN 1
@@ -234,6 +244,8 @@ PROPERTIES = {
     "small-out": ("argument", 'roles = ["digest"]\nargument = "out"\ncapacity = true'),
     "sent": ("argument", 'roles = ["send"]'),
     "old-name": ("argument", 'roles = ["renamed"]\nnot-near = "legacy"'),
+    "old-way": ("argument", 'roles = ["dropped"]'),
+    "vague": ("argument", 'roles = ["vague"]'),
     "also-keyed": (
         "argument",
         'roles = ["keyed"]\nargument = "key"\nconstant = true\nnot-as = ["special-key"]',

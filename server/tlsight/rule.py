@@ -79,7 +79,7 @@ class Mend:
     drop: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
     remove: bool = False
     before: str = ""
-    """A call that is made before the statement."""
+    """A call that is made before the statement; `{slot}` stands for an argument."""
     include: str = ""
     """A header that the text must include afterwards."""
     leave: str = ""
@@ -136,6 +136,8 @@ class Binding:
     """`near` also asks the functions of this text that call the one around."""
     since: str = ""
     """The release of the library from which on the role is played; one of `Releases.numbers`."""
+    until: str = ""
+    """The release of the library from which on the role is played no longer."""
     name_tells: bool = False
     """A method call on an object of unknown type plays the role by its name alone."""
     mend: Mend | None = None

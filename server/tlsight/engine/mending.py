@@ -261,13 +261,14 @@ def _statement(stage: Stage, match: Match) -> Edit | None:
 def _preceded(stage: Stage, match: Match, mend: Mend, safety: Safety) -> Fix:
     """Make another call before the statement of this one, which must begin its line."""
     plain = stage.index.plain(match.spelled)
-    text = match.spelled.removesuffix(plain) + mend.before
-    title = mend.title or f"Call {text.partition('(')[0]} before"
+    prefix = match.spelled.removesuffix(plain)
+    text = _filled(stage, match, prefix + mend.before)
+    title = mend.title or f"Call {prefix}{mend.before.partition('(')[0]} before"
     function = stage.unit.module.functions[match.function]
     node = function.nodes[match.node]
     if node.expanded:
         return Fix(title, (), safety, "the code stands in the body of a macro")
-    start = None if node.loop else _beginning(stage, function, match.span)
+    start = None if node.loop or text is None else _beginning(stage, function, match.span)
     if start is None:
         return Fix(title, (), safety, "the call does not stand in a statement that begins its line")
     data = stage.unit.data
@@ -286,7 +287,19 @@ _OPENING = re.compile(
     rb"(?:\([\w \t*]+\)[ \t]*)?"
 )
 """What may stand in a line before the call: no operand of it is evaluated, or branched, earlier."""
+_SLOT = re.compile(r"\{([^}]*)\}")
 _LABEL = re.compile(rb"[ \t]*(?:case\b[^?]*|default|\w+)[ \t]*:[ \t]*")
+
+
+def _filled(stage: Stage, match: Match, text: str) -> str | None:
+    """A text with the arguments that it names in braces; None if one is more than a name."""
+    data = stage.unit.data
+    for slot in _SLOT.findall(text):
+        expr = match.arguments.get(slot)
+        if not isinstance(expr, (Name, Member)):
+            return None
+        text = text.replace(f"{{{slot}}}", data[expr.span.start : expr.span.end].decode())
+    return text
 
 
 def _is_closed_before(text: bytes, depth: int) -> bool:

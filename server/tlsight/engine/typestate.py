@@ -12,6 +12,7 @@ from tlsight.engine.flow import rebound
 from tlsight.engine.index import integer
 from tlsight.engine.leftovers import leftovers
 from tlsight.engine.match import Match
+from tlsight.engine.mending import by_page
 from tlsight.engine.objects import Objects, Place, objects
 from tlsight.engine.paths import visited
 from tlsight.engine.report import finding
@@ -189,6 +190,7 @@ def _reported(
     note = "after this" if check.wrong == "reaches" else "it is made here"
     related = tuple(Related(span, note) for span in made[:3])
     words = {"argument": check.argument}
-    found = finding(stage, rule, check, match, match.span, words, related=related)
+    fixes = by_page(stage, rule, match) if rule.safety is not None else ()
+    found = finding(stage, rule, check, match, match.span, words, related=related, fixes=fixes)
     if found is not None:
         yield found
