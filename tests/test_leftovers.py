@@ -31,6 +31,8 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Bench:
         f"int f(object *o, char *d) {{ {ASK} if (why(o, n) == WHY_BROKEN) report(0); return -1; }}",
         f"static int f(object *o, char *d) {{ {ASK} {FAIL} }}"
         " void g(char *d) { for (;;) { object *o = create(); f(o, d); } }",
+        "static int ask(object *o, int n) { return why(o, n) == WHY_LATER ? 0 : -1; }"
+        f"int f(object *o, char *d) {{ {ASK} return ask(o, n); }}",
         f"class C {{ object *o; int f(char *d) {{ {ASK} {FAIL} }} }};",
         f"int f(object *o, char *d, bool b) {{ if (b) clear(); {ASK} {FAIL} }}",
     ],
@@ -47,6 +49,10 @@ def test_what_never_clears_spoils_its_own_next_call(bench: Bench, text: str) -> 
         f"int f(object *o, char *d) {{ {ASK} if (why(o, n) == WHY_LATER) return 0; clear();"
         " return -1; }",
         f"int f(object *o, char *d) {{ {ASK} return -1; }}",
+        "static int ask(object *o, int n) { return why(o, n) == WHY_LATER ? 0 : -1; }"
+        f"int f(object *o, char *d) {{ {ASK} n = ask(o, n); if (n < 0) clear(); return n; }}",
+        "static int ask(object *o, int n) { int w = why(o, n); clear(); return w; }"
+        f"int f(object *o, char *d) {{ {ASK} return ask(o, n); }}",
         f"int f(object *o, object *p, char *d) {{ {ASK} return why(p, n); }}",
         f"void tidy_up(); int f(object *o, char *d) {{ tidy_up(); {ASK} {FAIL} }}",
         f"void tidy_up(); int f(object *o, char *d) {{ {ASK} int w = why(o, n);"

@@ -20,6 +20,7 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Bench:
 def inside(body: str, before: str = "") -> str:
     """A function that is handed an object that is made in the same text."""
     return (
+        "static void again(object *o, const char *d, int size) { attempt(o, d, size); }"
         f"static int f(object *o, char *d, int size) {{ int n, sent = 0, more = 1; {body} }}"
         f"void g(char *d) {{ object *o = create(); {before} f(o, d, 3); }}"
     )
@@ -55,6 +56,8 @@ def test_what_is_repeated_with_other_data_is_found(bench: Bench, body: str) -> N
         f"for (;;) {{ if (more) size = bring(d, 9); n = attempt(o, d, size); {WRONG}"
         " more = n > 0; }",
         f"for (;;) {{ char *p = d; n = attempt(o, p, size); {WRONG} }}",
+        f"n = attempt(o, d, 3); {WRONG} if (n <= 0) again(o, d, 3); n = attempt(o, d + 1, 3);",
+        f'n = attempt(o, "a", 1); {WRONG} if (n <= 0) again(o, "a", 1); n = attempt(o, "b", 1);',
         f"n = attempt(o, d, size); {WRONG} o = create(); n = attempt(o, d + 1, size - 1);",
         "n = attempt(o, d, size); if (n <= 0) return why(o, n); d += n; n = attempt(o, d, 1);",
     ],

@@ -18,9 +18,9 @@ from tlsight.engine.objects import RESULT, Objects, objects
 from tlsight.engine.paths import visited
 from tlsight.engine.report import finding
 from tlsight.engine.roles import Stage, played
-from tlsight.engine.unit import bare, last_name, path
+from tlsight.engine.unit import bare, last_name, path, strip
 from tlsight.finding import Finding, Related
-from tlsight.ir import Act, Call, Node, walk
+from tlsight.ir import Act, Assign, Call, Expr, Node, walk
 from tlsight.rule import Check, Property
 
 _MAIN = "main"
@@ -71,7 +71,53 @@ def _leaving(stage: Stage, check: Check, cleaning: _Cleaning, match: Match) -> M
             same = place is not None and known.of(other, check.argument) == place
             if same and _ends_unclean(stage, check, cleaning, other):
                 return other
+    for at in sorted(after - again):
+        found = _leaving_there(stage, check, cleaning, match, at)
+        if found is not None:
+            return found
     return None
+
+
+def _leaving_there(
+    stage: Stage, check: Check, cleaning: _Cleaning, match: Match, at: int
+) -> Match | None:
+    """The same in a function that is handed the object or the result, and asks in its place."""
+    nodes = stage.unit.module.functions[match.function].nodes
+    names = _about(match, check, nodes[match.node])
+    evaluated = nodes[at].evaluates
+    bodies = {
+        body
+        for expr in (walk(evaluated) if evaluated is not None else ())
+        if isinstance(expr, Call) and any(_root(item) in names for item in expr.arguments)
+        for body in called(stage.unit, expr)
+        if body != match.function
+    }
+    if not bodies:
+        return None
+    stops = cleaning.nodes(match.function) - {at}
+    reached = visited(stage, match.function, at, {}, {}, frozenset())
+    if reached & stops:
+        return None  # perhaps just where the other function says that it failed
+    for role in check.sinks:
+        for other in played(stage).get(role, ()):
+            if other.function in bodies and _ends_unclean(stage, check, cleaning, other):
+                return other
+    return None
+
+
+def _about(match: Match, check: Check, node: Node) -> set[str]:
+    """The variables that hold the object of a step, and its result."""
+    found = {_root(expr) for expr in (match.arguments.get(check.argument),) if expr is not None}
+    if node.variable is not None:
+        found.add(node.variable.name)
+    for expr in walk(node.evaluates) if node.evaluates is not None else ():
+        if isinstance(expr, Assign) and strip(expr.value) is match.site:
+            found.add(_root(expr.target))
+    return {name for name in found if name}
+
+
+def _root(expr: Expr) -> str:
+    return (path(expr) or "").partition(".")[0]
 
 
 def _ends_unclean(stage: Stage, check: Check, cleaning: _Cleaning, match: Match) -> bool:

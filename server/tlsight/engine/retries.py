@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from tlsight.engine.callees import called, reached
 from tlsight.engine.flow import Definition, definitions, rebound
 from tlsight.engine.match import Match, call_matches
 from tlsight.engine.objects import objects
@@ -47,6 +48,7 @@ def differing(stage: Stage, rule: Property, check: Check, match: Match) -> Itera
         if other.function == match.function and known.of(other, check.argument) == place
     ]
     nodes = frozenset(other.node for other in writes)
+    nodes |= _written_in(stage, check, match.function)
     session = match.arguments.get(check.argument)
     ends = nodes | rebound(stage.unit, match.function, session, match.node)
     after = visited(stage, match.function, match.node, {}, {}, ends)
@@ -96,13 +98,26 @@ def _is_other(
     )
     for result in check.results:
         assumed = {asked.site.anchor: stage.index.numbers[result]}
-        reached = visited(stage, number, asked.node, handed, assumed, ends | guards)
-        if other.node in reached and _is_spelled_otherwise(stage, check, match, other):
+        passed = visited(stage, number, asked.node, handed, assumed, ends | guards)
+        if other.node in passed and _is_spelled_otherwise(stage, check, match, other):
             return True
-        for at in sorted(reached & changes - ends):
+        for at in sorted(passed & changes - ends):
             if other.node in visited(stage, number, at, {}, {}, ends - {at}):
                 return True
     return False
+
+
+def _written_in(stage: Stage, check: Check, function: int) -> frozenset[int]:
+    """The steps of a function that call another one of the unit in which the step is taken."""
+    takers = {match.function for role in check.roles for match in played(stage).get(role, ())}
+    return frozenset(
+        at
+        for at, node in enumerate(stage.unit.module.functions[function].nodes)
+        if node.evaluates is not None
+        for expr in walk(node.evaluates)
+        if isinstance(expr, Call)
+        if any(takers & reached(stage.unit, body) for body in called(stage.unit, expr))
+    )
 
 
 def _is_change(stage: Stage, check: Check, function: int, name: str, item: Definition) -> bool:
