@@ -49,6 +49,10 @@ def test_what_never_clears_spoils_its_own_next_call(bench: Bench, text: str) -> 
         f"int f(object *o, char *d) {{ {ASK} if (why(o, n) == WHY_LATER) return 0; clear();"
         " return -1; }",
         f"int f(object *o, char *d) {{ {ASK} return -1; }}",
+        "int f(object *o, char *d) { int n; for (;;) { n = attempt(o, d, 3); if (n > 0) break;"
+        " switch (why(o, n)) { case WHY_LATER: continue; default: break; } break; } return n; }",
+        f"int f(object *o, char *d) {{ {ASK} emit(o, why(o, n)); return -1; }}",
+        f"int f(object *o, char *d) {{ {ASK} n = verify(o); {FAIL} }}",
         "static int ask(object *o, int n) { return why(o, n) == WHY_LATER ? 0 : -1; }"
         f"int f(object *o, char *d) {{ {ASK} n = ask(o, n); if (n < 0) clear(); return n; }}",
         "static int ask(object *o, int n) { int w = why(o, n); clear(); return w; }"

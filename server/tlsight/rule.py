@@ -283,6 +283,8 @@ class Check:
     """Roles of which one must be played on the same object."""
     results: tuple[str, ...] = ()
     """Constants: only where the call in `roles` has yielded one of them."""
+    instead: tuple[str, ...] = ()
+    """Constants: the results for which the function does something else, and ends as well."""
     assumes: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
     """What arguments of the call in `roles` hold then."""
     perhaps: str = ""

@@ -11,16 +11,17 @@ import re
 from collections.abc import Iterator
 
 from tlsight.engine.callees import called
+from tlsight.engine.flow import definitions
 from tlsight.engine.index import tail
 from tlsight.engine.match import Match
 from tlsight.engine.mending import by_page
 from tlsight.engine.objects import RESULT, Objects, objects
-from tlsight.engine.paths import visited
+from tlsight.engine.paths import visited, walked
 from tlsight.engine.report import finding
 from tlsight.engine.roles import Stage, played
 from tlsight.engine.unit import bare, last_name, path, strip
 from tlsight.finding import Finding, Related
-from tlsight.ir import Act, Assign, Call, Expr, Node, walk
+from tlsight.ir import Act, Assign, Call, Node, Opaque, walk
 from tlsight.rule import Check, Property
 
 _MAIN = "main"
@@ -29,10 +30,10 @@ _MAIN = "main"
 def leftovers(stage: Stage, rule: Property, check: Check) -> Iterator[Finding]:
     """The steps that may find what an earlier call of the function around has left behind."""
     table = played(stage)
-    if any(role in table for role in check.unless):
-        return
     asked = [match for role in check.roles for match in table.get(role, ())]
     cleaning = _Cleaning(stage, check)
+    if _is_settled(stage, check, cleaning):
+        return
     for number in dict.fromkeys(match.function for match in asked):
         mine = [match for match in asked if match.function == number]
         if _is_cleared_around(stage, cleaning, number):
@@ -58,85 +59,119 @@ def leftovers(stage: Stage, rule: Property, check: Check) -> Iterator[Finding]:
                 yield found
 
 
+def _is_settled(stage: Stage, check: Check, cleaning: _Cleaning) -> bool:
+    """Whether the unit plays a role in `unless` where the step does not come next."""
+    return any(
+        not visited(stage, match.function, match.node, {}, {}, frozenset())
+        & cleaning.steps(match.function, check.roles)
+        for role in check.unless
+        for match in played(stage).get(role, ())
+    )
+
+
 def _leaving(stage: Stage, check: Check, cleaning: _Cleaning, match: Match) -> Match | None:
     """The question about a step after whose answer the function ends and has not cleared."""
     known = objects(stage)
     place = known.of(match, check.argument)
-    again = cleaning.steps(match.function, check.roles) - {match.node}
-    after = visited(stage, match.function, match.node, {}, {}, again)
-    for role in check.sinks:
-        for other in played(stage).get(role, ()):
-            if other.function != match.function or other.node not in after - again:
-                continue
+    node = stage.unit.module.functions[match.function].nodes[match.node]
+    result = _result(match, node)
+    again = cleaning.steps(match.function, check.roles) | _set_anew(stage, match, result)
+    again -= {match.node}
+    after = visited(stage, match.function, match.node, {}, {}, again) - again
+    for other in _questions(stage, check):
+        if other.function == match.function and other.node in after:
             same = place is not None and known.of(other, check.argument) == place
-            if same and _ends_unclean(stage, check, cleaning, other):
+            if same and _is_left(stage, check, cleaning, other, match.node, result):
                 return other
-    for at in sorted(after - again):
-        found = _leaving_there(stage, check, cleaning, match, at)
-        if found is not None:
-            return found
+    if result is None:
+        return None
+    for at in sorted(after - {match.node}):
+        for body in _handed_to(stage, match.function, at, result):
+            found = _leaving_there(stage, check, cleaning, match, at, body)
+            if found is not None:
+                return found
     return None
 
 
 def _leaving_there(
-    stage: Stage, check: Check, cleaning: _Cleaning, match: Match, at: int
+    stage: Stage, check: Check, cleaning: _Cleaning, match: Match, at: int, body: int
 ) -> Match | None:
-    """The same in a function that is handed the object or the result, and asks in its place."""
-    nodes = stage.unit.module.functions[match.function].nodes
-    names = _about(match, check, nodes[match.node])
-    evaluated = nodes[at].evaluates
-    bodies = {
-        body
-        for expr in (walk(evaluated) if evaluated is not None else ())
-        if isinstance(expr, Call) and any(_root(item) in names for item in expr.arguments)
-        for body in called(stage.unit, expr)
-        if body != match.function
-    }
-    if not bodies:
-        return None
-    stops = cleaning.nodes(match.function) - {at}
-    reached = visited(stage, match.function, at, {}, {}, frozenset())
-    if reached & stops:
+    """The question, where another function of the unit asks it, if neither of them clears."""
+    before = visited(stage, match.function, match.node, {}, {}, {at, match.node})
+    after = visited(stage, match.function, at, {}, {}, frozenset())
+    if (before | after) & (cleaning.nodes(match.function) - {at}):
         return None  # perhaps just where the other function says that it failed
-    for role in check.sinks:
-        for other in played(stage).get(role, ()):
-            if other.function in bodies and _ends_unclean(stage, check, cleaning, other):
-                return other
+    for other in _questions(stage, check):
+        if other.function == body and _is_left(stage, check, cleaning, other, 0, None):
+            return other
     return None
 
 
-def _about(match: Match, check: Check, node: Node) -> set[str]:
-    """The variables that hold the object of a step, and its result."""
-    found = {_root(expr) for expr in (match.arguments.get(check.argument),) if expr is not None}
-    if node.variable is not None:
-        found.add(node.variable.name)
-    for expr in walk(node.evaluates) if node.evaluates is not None else ():
-        if isinstance(expr, Assign) and strip(expr.value) is match.site:
-            found.add(_root(expr.target))
-    return {name for name in found if name}
+def _questions(stage: Stage, check: Check) -> Iterator[Match]:
+    for role in check.sinks:
+        yield from played(stage).get(role, ())
 
 
-def _root(expr: Expr) -> str:
-    return (path(expr) or "").partition(".")[0]
+def _is_left(
+    stage: Stage, check: Check, cleaning: _Cleaning, match: Match, start: int, result: str | None
+) -> bool:
+    """Whether the function can end after an answer, without having cleared, and cares which it is.
 
-
-def _ends_unclean(stage: Stage, check: Check, cleaning: _Cleaning, match: Match) -> bool:
-    """Whether the function can end after a step has yielded one of the results, and not clear."""
-    stops = cleaning.nodes(match.function)
+    `start` is the step about which is asked, `result` the variable that holds its result.
+    """
+    number = match.function
+    stops = cleaning.nodes(number)
     if not isinstance(match.site, Call) or match.node in stops:
         return False
-    nodes = stage.unit.module.functions[match.function].nodes
-    handed = {
-        name: number
-        for slot, number in check.assumes.items()
-        if (expr := match.arguments.get(slot)) is not None and (name := path(expr)) is not None
+    handed: dict[str, int] = {}
+    for slot, value in check.assumes.items():
+        name = path(match.arguments.get(slot) or Opaque(match.span, ()))
+        if name is not None:
+            handed[name] = value
+    if result is not None and handed and result not in handed:
+        return False  # it is asked about another result
+    if visited(stage, number, start, {}, {}, {match.node, start}) & stops - {start}:
+        return False
+    ways = {
+        name: walked(
+            stage, number, match.node, handed, {match.site.anchor: stage.index.numbers[name]}, more
+        )
+        for names, more in ((check.results, stops), (check.instead, {start}))
+        for name in names
     }
-    for name in check.results:
-        assumed = {match.site.anchor: stage.index.numbers[name]}
-        reached = visited(stage, match.function, match.node, handed, assumed, stops)
-        if any(nodes[at].act in (Act.RETURN, Act.EXIT) for at in reached - stops):
-            return True
-    return False
+    nodes = stage.unit.module.functions[number].nodes
+    ends = {at for at, node in enumerate(nodes) if node.act in (Act.RETURN, Act.EXIT)}
+    return any(
+        ends & (ways[name][0] - stops) and ends & ways[other][0] and ways[name] != ways[other]
+        for name in check.results
+        for other in check.instead
+    )
+
+
+def _result(match: Match, node: Node) -> str | None:
+    """The variable that is set to the result of a step."""
+    if node.variable is not None and node.evaluates is not None:
+        return node.variable.name if strip(node.evaluates) is match.site else None
+    for expr in walk(node.evaluates) if node.evaluates is not None else ():
+        if isinstance(expr, Assign) and strip(expr.value) is match.site:
+            return path(expr.target)
+    return None
+
+
+def _set_anew(stage: Stage, match: Match, result: str | None) -> frozenset[int]:
+    """The steps after which a variable holds another result."""
+    if result is None:
+        return frozenset()
+    known = definitions(stage.unit, match.function).get(result, ())
+    return frozenset(item.node for item in known if item.kind == "value")
+
+
+def _handed_to(stage: Stage, function: int, at: int, result: str) -> Iterator[int]:
+    """The functions of the unit that are handed a variable at a step."""
+    evaluated = stage.unit.module.functions[function].nodes[at].evaluates
+    for expr in walk(evaluated) if evaluated is not None else ():
+        if isinstance(expr, Call) and any(path(item) == result for item in expr.arguments):
+            yield from called(stage.unit, expr)
 
 
 def _is_cleared_around(stage: Stage, cleaning: _Cleaning, function: int) -> bool:

@@ -72,6 +72,7 @@ _OWNERS = {
     "results": "typestate",
     "assumes": "typestate",
     "past": "typestate",
+    "instead": "typestate",
     "same": "typestate",
     "lone": "typestate",
     "perhaps": "typestate",
@@ -168,6 +169,7 @@ def _check(kind: str, table: Table) -> Check:
         results=table.texts("results"),
         assumes=table.number_by_name("assumes", signed=True),
         past=table.texts("past"),
+        instead=table.texts("instead"),
         same=table.texts("same"),
         lone=table.flag("lone"),
         perhaps=table.pattern("perhaps"),
@@ -226,6 +228,8 @@ def _check_wrong(table: Table, check: Check, kind: str, wrongs: tuple[str, ...])
         ("sinks", _NEED_SINKS),
         ("sources", _NEED_SOURCES),
         ("same", ("differs",)),
+        ("results", ("left-over", "differs")),
+        ("instead", ("left-over",)),
         ("needs-one", ("never", "not-before", "left-over", "differs")),
     ):
         if check.wrong in needing and not getattr(check, word.replace("-", "_")):
