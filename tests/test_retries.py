@@ -100,6 +100,17 @@ def test_what_is_changed_after_all_that_was_made_of_it(bench: Bench, text: str, 
         ("int f(object *o) { while (verify(o) != 1) change(o); return 1; }", 0),
         ("int f(object *o) { verify(o); start(o); change(o); return 1; }", 0),
         ("void f(S *s) { for (S *i = s; i; i = i->next) { change(i->o); verify(i->o); } }", 0),
+        ("void f(S *s, S *e) { for (; s < e; s++) { change(s->o); verify(s->o); } }", 0),
+        (
+            "void f(S *s, int n)"
+            " { for (int i = 0; i < n; i++) { change(s[i].o); verify(s[i].o); } }",
+            0,
+        ),
+        (
+            "void f(S *s, int n)"
+            " { for (int i = 0; i < n; i++) { verify(s[i].o); change(s[i].o); } }",
+            1,
+        ),
     ],
 )
 def test_only_past_the_result_and_on_the_same_object(bench: Bench, text: str, count: int) -> None:
