@@ -52,6 +52,14 @@ where = { length = "except 1" }
 forms = ["old_name(object)"]
 since = "2.0"
 
+[call.dropped]
+forms = ["old_way(object)"]
+until = "2.0"
+
+[call.vague]
+forms = ["count(object, length)"]
+where = { length = "unknown" }
+
 [call.special-key]
 forms = ["use_key(object, key)"]
 near = "special"
@@ -120,6 +128,28 @@ forms = ["start(object)", "Gadget::start()"]
 [call.mark]
 forms = ["mark(object)"]
 
+[call.change]
+forms = ["change(object)"]
+
+[call.attempt]
+forms = ["attempt(object, data, size)"]
+mend = { before = "clear()" }
+
+[call.attempt-why]
+forms = ["why(object, result)"]
+
+[call.clear]
+forms = ["clear()"]
+
+[call.in-parallel]
+forms = ["in_parallel(_)"]
+
+[call.bring]
+forms = ["bring(out, size)"]
+
+[call.permit]
+forms = ["permit(object)"]
+
 [call.text]
 role = "conversion"
 forms = ["Text::Text(content)"]
@@ -138,8 +168,19 @@ void shut(object *o);
 void use_key(object *o, const void *key);
 void emit(object *o, int length);
 void old_name(object *o);
+void old_way(object *o);
+void count(object *o, int length);
 void digest(const void *data, unsigned char *out);
 int verify(object *o);
+#define WHY_BROKEN 1
+#define WHY_LATER 2
+int attempt(object *o, const void *data, int size);
+int why(object *o, int result);
+void clear();
+void change(object *o);
+void permit(object *o);
+void in_parallel(void (*f)());
+int bring(void *out, int size);
 object *make();
 void touch(object *o);
 typedef int (*judge)(int before, unsigned char *data, unsigned *size);
@@ -203,6 +244,8 @@ PROPERTIES = {
     "small-out": ("argument", 'roles = ["digest"]\nargument = "out"\ncapacity = true'),
     "sent": ("argument", 'roles = ["send"]'),
     "old-name": ("argument", 'roles = ["renamed"]\nnot-near = "legacy"'),
+    "old-way": ("argument", 'roles = ["dropped"]'),
+    "vague": ("argument", 'roles = ["vague"]'),
     "also-keyed": (
         "argument",
         'roles = ["keyed"]\nargument = "key"\nconstant = true\nnot-as = ["special-key"]',
@@ -249,6 +292,28 @@ PROPERTIES = {
         "typestate",
         'roles = ["start"]\nargument = "object"\nwrong = "never"\ngiven = ["mark"]\n'
         'needs-one = ["prepare"]',
+    ),
+    "spoilt": (
+        "typestate",
+        'roles = ["attempt"]\nargument = "object"\nwrong = "left-over"\n'
+        'sinks = ["attempt-why"]\nresults = ["WHY_BROKEN"]\ninstead = ["WHY_LATER"]\nassumes = { result = -1 }\n'
+        'needs-one = ["clear"]\nperhaps = "tidy"\nunless = ["in-parallel"]',
+    ),
+    "other-data": (
+        "typestate",
+        'roles = ["attempt"]\nargument = "object"\nwrong = "differs"\n'
+        'same = ["data", "size"]\nsinks = ["attempt-why"]\nresults = ["WHY_LATER"]\n'
+        'assumes = { result = -1 }\nsources = ["bring"]\nneeds-one = ["permit"]',
+    ),
+    "changed-late": (
+        "typestate",
+        'roles = ["derive"]\nargument = "object"\nwrong = "reaches"\nlone = true\n'
+        'sinks = ["change"]',
+    ),
+    "changed-after-success": (
+        "typestate",
+        'roles = ["three"]\nargument = "object"\nwrong = "reaches"\nresults = ["1"]\n'
+        'needs-one = ["start"]\nsinks = ["change"]',
     ),
     "unguarded": (
         "result",

@@ -8,6 +8,7 @@ import pytest
 
 from demo import Bench
 from tlsight.engine import suppressed, unread
+from tlsight.facts import Facts, MacroFact
 from tlsight.finding import Severity
 from tlsight.text import apply_edits
 
@@ -379,6 +380,47 @@ def test_a_branch_for_earlier_releases_plays_no_later_role(
     ]
 
     assert len(found) == then + otherwise
+
+
+@pytest.mark.parametrize(
+    ("condition", "then", "otherwise"),
+    [
+        ("#if DEMO_VERSION >= 0x20000L", 0, 1),
+        ("#if DEMO_VERSION < 0x20000L", 1, 0),
+        ("#if DEMO_VERSION > 0x1ffff && defined(OTHER)", 0, 1),
+        ("#if DEMO_VERSION != 0x20000", 1, 0),
+        ("#if DEMO_VERSION >= 0x18000L", 1, 1),
+        ("#if defined(OTHER)", 1, 1),
+    ],
+)
+def test_a_branch_for_later_releases_plays_no_role_that_has_ended(
+    bench: Bench, condition: str, then: int, otherwise: int
+) -> None:
+    lines = ["void f(object *o) {", condition, "old_way(o);", "#else", "old_way(o) ;", "#endif"]
+
+    assert len(bench.found("\n".join((*lines, "}")), "old-way")) == then + otherwise
+
+
+def test_a_role_ends_where_clang_knows_the_release(bench: Bench) -> None:
+    text = "void f(object *o) { old_way(o); }"
+    for number, count in ((0x20000, 0), (0x1FFFF, 1)):
+        facts = Facts(macros={"DEMO_VERSION": MacroFact(None, "OTHER", number)})
+        rules = [item.rule for item in bench.check(text, facts)]
+        assert rules.count("old-way") == count
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("void f(object *o, int n) { count(o, n); }", 1),
+        ("void f(object *o) { count(o, GRADE_LOW); }", 0),
+        ("void f(object *o, int n) { count(o, GRADE_LOW | n); }", 1),
+        ("void f(object *o, bool b) { count(o, b ? 1 : 2); }", 0),
+        ("int size(); void f(object *o) { count(o, size()); }", 1),
+    ],
+)
+def test_what_an_argument_may_be_is_not_all_known(bench: Bench, text: str, found: int) -> None:
+    assert len(bench.found(text, "vague")) == found
 
 
 def test_what_only_abandoned_releases_compile_is_said_to_be_left_out(bench: Bench) -> None:

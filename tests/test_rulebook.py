@@ -253,6 +253,8 @@ LIBRARY_MISTAKES = [
     ("{ set = {", "{ sett = {", "18: unknown word 'sett'; did you mean 'set'?"),
     ('safety = "safe"', 'safety = "sure"', "18: 'sure' is none of 'safe', 'unsafe'"),
     ("set = { version", "set = { size", "18: 'size' is no slot of the forms"),
+    ("{ set = {", "{ before = 'f({size})', set = {", "18: 'size' is no slot of the forms"),
+    ("{ set = {", "{ before = 'f()', set = {", "8: no declaration names 'f'"),
     ('reads = "name"', 'reads = "names"', "27: 'names' is none of name, flags"),
     ("means.new = [", 'means.new = ["TOY_1", ', "29: 'TOY_1' means 'old' already"),
     ("mend = { old =", "mend = { older =", "30: no constant means 'older'; did you mean 'old'?"),

@@ -69,8 +69,8 @@ class Mend:
     """How a bad call is mended, in terms of its arguments. Empty parts do nothing.
 
     `set` replaces arguments, `add` appends missing ones, `rename` changes the callee as spelled,
-    `drop` takes flags out of an or-ed argument, `remove` deletes the statement, `include` adds a
-    header, `leave` tests a result that was dropped.
+    `drop` takes flags out of an or-ed argument, `remove` deletes the statement, `before` puts one
+    before it, `include` adds a header, `leave` tests a result that was dropped.
     """
 
     set: Mapping[str, str] = field(default_factory=lambda: _NONE)
@@ -78,6 +78,8 @@ class Mend:
     rename: Mapping[str, str] = field(default_factory=lambda: _NONE)
     drop: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
     remove: bool = False
+    before: str = ""
+    """A call that is made before the statement; `{slot}` stands for an argument."""
     include: str = ""
     """A header that the text must include afterwards."""
     leave: str = ""
@@ -134,6 +136,8 @@ class Binding:
     """`near` also asks the functions of this text that call the one around."""
     since: str = ""
     """The release of the library from which on the role is played; one of `Releases.numbers`."""
+    until: str = ""
+    """The release of the library from which on the role is played no longer."""
     name_tells: bool = False
     """A method call on an object of unknown type plays the role by its name alone."""
     mend: Mend | None = None
@@ -301,8 +305,17 @@ class Check:
     """Roles of which one must be played on the same object."""
     results: tuple[str, ...] = ()
     """Constants: only where the call in `roles` has yielded one of them."""
+    instead: tuple[str, ...] = ()
+    """Constants: the results for which the function does something else, and ends as well."""
     assumes: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
     """What arguments of the call in `roles` hold then."""
+    perhaps: str = ""
+    """A regular expression: a function without a body here whose name matches it may do what is
+    needed."""
+    lone: bool = False
+    """Only where the object is made in this function, and nothing else is made of it."""
+    same: tuple[str, ...] = ()
+    """Slots of the roles that must hold the same when the step is repeated."""
     past: tuple[str, ...] = ()
     """Roles of which one must be played on the way."""
     given: tuple[str, ...] = ()

@@ -102,8 +102,10 @@ static void handshake(struct session *session)
 static void answer(struct session *session)
 {
     unsigned char data[1400];
-    int count = SSL_read(session->ssl, data, sizeof(data));
+    int count;
 
+    ERR_clear_error();
+    count = SSL_read(session->ssl, data, sizeof(data));
     if (count > 0) {
         int sent = SSL_write(session->ssl, data, count);
         if (sent > 0)

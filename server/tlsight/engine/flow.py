@@ -65,6 +65,41 @@ def definitions(unit: Unit, function: int) -> Definitions:
     return known
 
 
+def rebound(unit: Unit, function: int, expr: Expr | None, but: int) -> frozenset[int]:
+    """The steps, but one, after which an expression denotes another object than before."""
+    if expr is None:
+        return frozenset()
+    steps = {
+        name
+        for part in walk(expr)
+        if isinstance(part, Index)
+        for item in walk(part.index)
+        if isinstance(item, (Name, Member)) and (name := path(item)) is not None
+    }
+    names = {
+        prefix
+        for item in walk(expr)
+        if isinstance(item, (Name, Member)) and (name := path(item)) is not None
+        for prefix in _prefixes(name)
+    }
+    nodes = unit.module.functions[function].nodes
+    return frozenset(
+        item.node
+        for name in names | steps
+        for item in definitions(unit, function).get(name, ())
+        if item.node != but
+        and (name in steps or item.kind == "value" or _is_step(nodes[item.node], item.span))
+    )
+
+
+def _is_step(node: Node, span: Span) -> bool:
+    """Whether what stands at a place of a step is a `++` or its like."""
+    return any(
+        isinstance(expr, Unary) and expr.span == span and expr.operator != "&"
+        for expr in (walk(node.evaluates) if node.evaluates is not None else ())
+    )
+
+
 def predecessors(unit: Unit, function: int) -> tuple[tuple[int, ...], ...]:
     """The nodes from which each node of a function is reached in one step."""
     key = ("predecessors", function)

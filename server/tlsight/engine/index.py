@@ -20,7 +20,7 @@ _WRAPPED = re.compile(r"\(*\s*(?:\(\w[\w\s]*\)\s*)?(-?[0-9][0-9a-zA-Z]*)\s*\)*")
 _SHIFT = re.compile(r"\(*\s*(?:\(\w[\w\s]*\)\s*)?(\d+)[uUlL]*\s*<<\s*(\d+)\s*\)*")
 _IDENTIFIER = re.compile(r"[A-Za-z_]\w*(?:::\w+)*")
 _CONDITIONS = frozenset(
-    {"null", "not-null", "literal", "parameter", "elsewhere", "absent", "true", "false"}
+    {"null", "not-null", "literal", "parameter", "elsewhere", "unknown", "absent", "true", "false"}
 )
 
 

@@ -15,7 +15,7 @@ from tlsight.engine.roles import Stage
 from tlsight.engine.unit import strip
 from tlsight.engine.values import Value
 from tlsight.finding import Fix, Safety
-from tlsight.ir import Binary, Call, Expr, Literal, Member, Name, Variable
+from tlsight.ir import Binary, Call, Expr, Function, Literal, Member, Name, Variable
 from tlsight.rule import Mend, Property, Vocabulary
 from tlsight.text import Edit, Span
 
@@ -25,10 +25,12 @@ def by_page(stage: Stage, rule: Property, match: Match) -> tuple[Fix, ...]:
     mend = match.binding.mend
     if mend is None:
         return ()
+    safety = mend.safety or rule.safety or Safety.UNSAFE
+    if mend.before:
+        return (_preceded(stage, match, mend, safety),)
     title, edits = _edits(stage, match, mend)
     if not edits:
         return ()
-    safety = mend.safety or rule.safety or Safety.UNSAFE
     return (_fix(stage, match, mend.title or title, edits, safety),)
 
 
@@ -254,3 +256,91 @@ def _statement(stage: Stage, match: Match) -> Edit | None:
     if rest is None:
         return Edit(Span(match.span.start, end.end()), "")
     return Edit(Span(line, rest.end()), "")
+
+
+def _preceded(stage: Stage, match: Match, mend: Mend, safety: Safety) -> Fix:
+    """Make another call before the statement of this one, which must begin its line."""
+    plain = stage.index.plain(match.spelled)
+    prefix = match.spelled.removesuffix(plain)
+    text = _filled(stage, match, prefix + mend.before)
+    title = mend.title or f"Call {prefix}{mend.before.partition('(')[0]} before"
+    function = stage.unit.module.functions[match.function]
+    node = function.nodes[match.node]
+    if node.expanded:
+        return Fix(title, (), safety, "the code stands in the body of a macro")
+    start = None if node.loop or text is None else _beginning(stage, function, match.span)
+    if start is None:
+        return Fix(title, (), safety, "the call does not stand in a statement that begins its line")
+    data = stage.unit.data
+    blanks = re.compile(rb"[ \t]*").match(data, start)
+    assert blanks is not None
+    ending = "\r\n" if b"\r\n" in data else "\n"
+    edits = [Edit(Span(start, start), f"{blanks[0].decode()}{text};{ending}")]
+    if mend.include:
+        edits += _included(stage, mend.include)
+    return Fix(title, tuple(edits), safety)
+
+
+_OPENING = re.compile(
+    rb"[ \t]*(?:(?:if|switch)[ \t]*\([ \t(!]*|return\b[ \t(!]*|\(void\)[ \t]*)?"
+    rb"(?:(?:[A-Za-z_][\w:<>]*[ \t*&]+)*[A-Za-z_][\w.\[\]]*(?:->[\w.\[\]]+)*[ \t]*=[ \t(]*)?"
+    rb"(?:\([\w \t*]+\)[ \t]*)?"
+)
+"""What may stand in a line before the call: no operand of it is evaluated, or branched, earlier."""
+_SLOT = re.compile(r"\{([^}]*)\}")
+_LABEL = re.compile(rb"[ \t]*(?:case\b[^?]*|default|\w+)[ \t]*:[ \t]*")
+
+
+def _filled(stage: Stage, match: Match, text: str) -> str | None:
+    """A text with the arguments that it names in braces; None if one is more than a name."""
+    data = stage.unit.data
+    for slot in _SLOT.findall(text):
+        expr = match.arguments.get(slot)
+        if not isinstance(expr, (Name, Member)):
+            return None
+        text = text.replace(f"{{{slot}}}", data[expr.span.start : expr.span.end].decode())
+    return text
+
+
+def _is_closed_before(text: bytes, depth: int) -> bool:
+    """Whether a bracket that is closed before the end of a statement was opened before it."""
+    for found in re.finditer(rb"[();]", text):
+        if found[0] == b";" or depth < 0:
+            break
+        was, depth = depth, depth + (1 if found[0] == b"(" else -1)
+        if was > 0 and depth == 0:
+            break  # the condition of an if is whole
+    return depth < 0
+
+
+def _beginning(stage: Stage, function: Function, span: Span) -> int | None:
+    """The line that a statement begins with a call; None if another is spelled around it."""
+    data = stage.unit.data
+    line = data.rfind(b"\n", 0, span.start) + 1
+    head = data[line : span.start]
+    if not _OPENING.fullmatch(head) or re.match(rb"\s*(?:else|do|goto)\b", head):
+        return None
+    if _is_closed_before(data[span.end :], head.count(b"(") - head.count(b")")):
+        return None
+    end = line
+    while end > function.body.start:
+        before = data.rfind(b"\n", 0, end - 1) + 1
+        text = _without_comments(stage, Span(before, end)).strip()
+        if text.startswith(b"#"):
+            return line  # a condition stands around whole statements
+        if text:
+            ends = text[-1:] in b";{}" or bool(_LABEL.fullmatch(text))
+            return line if ends else None
+        end = before
+    return None
+
+
+def _without_comments(stage: Stage, span: Span) -> bytes:
+    """The text of a place, with blanks for the comments in it."""
+    text = bytearray(stage.unit.data[span.start : span.end])
+    for comment in stage.unit.module.comments:
+        if comment.span.overlaps(span):
+            start = max(comment.span.start, span.start) - span.start
+            end = min(comment.span.end, span.end) - span.start
+            text[start:end] = b" " * (end - start)
+    return bytes(text)

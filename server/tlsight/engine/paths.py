@@ -75,8 +75,23 @@ def visited(
     `handed` is what variables hold there, `assumed` what calls yield, by their anchors.
     Empty if there are too many ways.
     """
+    return walked(stage, function, start, handed, assumed, stops)[0]
+
+
+def walked(
+    stage: Stage,
+    function: int,
+    start: int,
+    handed: Numbers,
+    assumed: Mapping[int, int],
+    stops: Collection[int],
+) -> tuple[frozenset[int], frozenset[int | None]]:
+    """The same nodes, and the numbers that are returned on the way (None: not known)."""
     walk_ = _Walk(stage, function, _DEPTH, assumed, frozenset(stops) - {start})
-    return frozenset(walk_.seen) if walk_.run(handed, start) is not None else frozenset()
+    found = walk_.run(handed, start)
+    if found is None:
+        return frozenset(), frozenset()
+    return frozenset(walk_.seen), frozenset(item.value for item in found)
 
 
 class _Walk:
@@ -186,12 +201,23 @@ class _Walk:
             value = self._value(at, node.expr, numbers)
             cases = [self._value(at, case.value, {}) for case in edge.when if case.value]
             default = any(case.value is None for case in edge.when)
-            if value is not None and None not in cases and value not in cases and not default:
+            elsewhere = not default or value in self._cases(at, node)
+            if value is not None and None not in cases and value not in cases and elsewhere:
                 return None
             name = path(node.expr)
             if name and len(cases) == 1 and not default and cases[0] is not None:
                 return {**numbers, name: cases[0]}
         return dict(numbers)
+
+    def _cases(self, at: int, node: Node) -> set[int | None]:
+        """The numbers of all cases of a switch."""
+        return {
+            self._value(at, case.value, {})
+            for edge in node.next
+            if isinstance(edge.when, tuple)
+            for case in edge.when
+            if case.value is not None
+        }
 
     def _told(self, at: int, test: Expr, holds: bool, numbers: dict[str, int]) -> dict[str, int]:
         """What the outcome of a test tells of a local."""

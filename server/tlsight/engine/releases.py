@@ -21,6 +21,14 @@ _OPERATORS = {"&&": " and ", "||": " or ", "!": " not "}
 _TOKEN = re.compile(r"0[xX][0-9a-fA-F]+|\d+|[A-Za-z_]\w*|&&|\|\||[<>=!]=|[!<>(),]")
 _DEFINED = re.compile(r"defined\((\w+)\)")
 _LONGEST = 1000
+_DENIED: dict[type[ast.cmpop], type[ast.cmpop]] = {
+    ast.Lt: ast.GtE,
+    ast.LtE: ast.Gt,
+    ast.Gt: ast.LtE,
+    ast.GtE: ast.Lt,
+    ast.Eq: ast.NotEq,
+    ast.NotEq: ast.Eq,
+}
 _FLIPPED = {ast.Lt: ast.Gt, ast.Gt: ast.Lt, ast.LtE: ast.GtE, ast.GtE: ast.LtE, ast.Eq: ast.Eq}
 
 
@@ -31,6 +39,18 @@ def is_before(tags: Sequence[Tag], releases: Releases, release: str) -> bool:
         return False
     return any(
         _implies(tree, tag.holds, releases, limit)
+        for tag in tags
+        if releases.macro in tag.condition and (tree := _tree(tag.condition)) is not None
+    )
+
+
+def is_from(tags: Sequence[Tag], releases: Releases, release: str) -> bool:
+    """Whether a place under these conditions is only ever compiled for a release and later ones."""
+    limit = releases.numbers.get(release)
+    if limit is None or not tags:
+        return False
+    return any(
+        _implies(tree, tag.holds, releases, limit, later=True)
         for tag in tags
         if releases.macro in tag.condition and (tree := _tree(tag.condition)) is not None
     )
@@ -67,32 +87,44 @@ def _tree(condition: str) -> ast.expr | None:
         return None
 
 
-def _implies(tree: ast.expr, holds: bool, releases: Releases, limit: int) -> bool:
-    """Whether the release is below `limit` wherever the condition holds, or does not."""
+def _implies(
+    tree: ast.expr, holds: bool, releases: Releases, limit: int, *, later: bool = False
+) -> bool:
+    """Whether the release is below `limit` wherever the condition holds, or does not.
+
+    `later`: whether it is that or above.
+    """
     if isinstance(tree, ast.UnaryOp) and isinstance(tree.op, ast.Not):
-        return _implies(tree.operand, not holds, releases, limit)
+        return _implies(tree.operand, not holds, releases, limit, later=later)
     if isinstance(tree, ast.BoolOp):
-        parts = (_implies(part, holds, releases, limit) for part in tree.values)
+        parts = (_implies(part, holds, releases, limit, later=later) for part in tree.values)
         return any(parts) if isinstance(tree.op, ast.And) == holds else all(parts)
     if isinstance(tree, ast.Compare) and len(tree.ops) == 1:
-        highest = _highest(tree, holds, releases)
+        lowest, highest = _bounds(tree, holds, releases)
+        if later:
+            return lowest is not None and lowest >= limit
         return highest is not None and highest < limit
     return False
 
 
-def _highest(tree: ast.Compare, holds: bool, releases: Releases) -> int | None:
-    """The highest number that the macro has where a comparison holds, or does not; None: any."""
+def _bounds(tree: ast.Compare, holds: bool, releases: Releases) -> tuple[int | None, int | None]:
+    """The lowest and the highest number that the macro has where a comparison holds, or does not.
+
+    None: any.
+    """
     left, right, operator = tree.left, tree.comparators[0], type(tree.ops[0])
     if isinstance(right, ast.Name) and right.id == releases.macro and operator in _FLIPPED:
         left, right, operator = right, left, _FLIPPED[operator]
     if not isinstance(left, ast.Name) or left.id != releases.macro:
-        return None
+        return None, None
     number = _number(right, releases)
     if number is None:
-        return None
-    if holds:
-        return {ast.Lt: number - 1, ast.LtE: number, ast.Eq: number}.get(operator)
-    return {ast.GtE: number - 1, ast.Gt: number, ast.NotEq: number}.get(operator)
+        return None, None
+    if not holds:
+        operator = _DENIED.get(operator, operator)
+    lowest = {ast.Gt: number + 1, ast.GtE: number, ast.Eq: number}.get(operator)
+    highest = {ast.Lt: number - 1, ast.LtE: number, ast.Eq: number}.get(operator)
+    return lowest, highest
 
 
 def _number(tree: ast.expr, releases: Releases) -> int | None:

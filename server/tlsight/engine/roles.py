@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from tlsight.engine.callees import denoted
 from tlsight.engine.index import Index, integer, spelled, tail
 from tlsight.engine.match import Match, around, matches, tags_at
-from tlsight.engine.releases import is_before
+from tlsight.engine.releases import is_before, is_from
 from tlsight.engine.unit import Unit
 from tlsight.engine.values import Value, name_value, possible
 from tlsight.ir import Act, Call, Name
@@ -81,7 +81,9 @@ def plays(stage: Stage, match: Match) -> bool:
 
 def is_spelled(stage: Stage, match: Match) -> bool:
     """Whether a match has the constants of its form, and stands where its page speaks of it."""
-    return not _is_too_old(stage, match) and all(
+    if _is_too_old(stage, match) or _is_too_new(stage, match):
+        return False
+    return all(
         any(_is_constant(stage, value, slot.constant) for value in stage.values(match, slot.name))
         for slot in match.form.slots
         if slot.constant is not None
@@ -111,6 +113,19 @@ def _is_too_old(stage: Stage, match: Match) -> bool:
     )
 
 
+def _is_too_new(stage: Stage, match: Match) -> bool:
+    """Whether a match is only compiled for releases in which the role is played no longer."""
+    until = match.binding.until
+    releases = stage.index.rulebook.libraries[match.binding.library].releases
+    if not until or releases is None:
+        return False
+    fact = stage.unit.facts.macros.get(releases.macro)
+    number = fact.value if fact is not None else None
+    if number is not None and number >= releases.numbers[until]:
+        return True
+    return is_from(tags_at(stage.unit, match), releases, until)
+
+
 def abandoned(stage: Stage) -> Iterator[tuple[Match, str]]:
     """Matches in branches for releases older than any that their page describes, and which."""
     for match in matches(stage.index, stage.unit):
@@ -131,6 +146,9 @@ def holds(stage: Stage, match: Match, slot: str, condition: str) -> bool:
     if condition == "elsewhere":
         expr = match.arguments.get(slot)
         return denoted(stage.unit, match.function, match.node, expr) is None
+    if condition == "unknown":
+        values = stage.values(match, slot)
+        return not values or not all(is_known(value) and value.whole for value in values)
     if condition.startswith("except "):
         return not _is_surely(stage, match, slot, condition.removeprefix("except "))
     values = stage.values(match, slot)
@@ -160,7 +178,7 @@ def relevant(stage: Stage, match: Match, slot: str, value: Value) -> bool:
     )
 
 
-_OF_THE_ARGUMENT = ("absent", "elsewhere", "not-null", "parameter")
+_OF_THE_ARGUMENT = ("absent", "elsewhere", "not-null", "parameter", "unknown")
 """Conditions that hold of an argument as a whole, not of one of its values."""
 
 

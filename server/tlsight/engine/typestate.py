@@ -7,16 +7,22 @@ whatever is done to it, or to what it is made from, stands here then.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from tlsight.engine.excuses import excuse
+from tlsight.engine.flow import rebound
+from tlsight.engine.index import integer
+from tlsight.engine.leftovers import leftovers
 from tlsight.engine.match import Match
-from tlsight.engine.objects import Place, objects
+from tlsight.engine.mending import by_page
+from tlsight.engine.objects import Objects, Place, objects
 from tlsight.engine.paths import visited
 from tlsight.engine.report import excused, finding, held, undecided
+from tlsight.engine.retries import differing
 from tlsight.engine.roles import Stage, played
 from tlsight.engine.unit import path
 from tlsight.finding import Evidence, Finding, Related
-from tlsight.ir import Call
+from tlsight.ir import Call, Opaque
 from tlsight.rule import Check, Property
 from tlsight.text import Span
 
@@ -27,9 +33,16 @@ def check_typestate(stage: Stage, rule: Property, check: Check) -> Iterator[Find
     matches = [match for role in check.roles for match in table.get(role, ())]
     if not matches or not all(role in table for role in check.given):
         return
+    if check.wrong == "left-over":
+        yield from leftovers(stage, rule, check)
+        return
     if check.wrong == "reaches":
         for match in matches:
             yield from _reaching(stage, rule, check, match)
+        return
+    if check.wrong == "differs":
+        for match in matches:
+            yield from _repeated(stage, rule, check, match)
         return
     done: set[Place] = set()
     for match in matches:
@@ -50,25 +63,66 @@ def check_typestate(stage: Stage, rule: Property, check: Check) -> Iterator[Find
             yield from undecided(stage, rule, match.function, match.span, _UNKNOWN)
             continue
         for item in known.handed(place):
-            # That this function returns it says nothing of what must stand before this step.
-            mine = match.function if check.wrong == "not-before" else None
-            reason = known.shared(item, mine)
-            parts = list(known.closure(item))
-            roles = {role for part in parts for role in part.roles}
-            if reason:
-                yield from undecided(stage, rule, match.function, match.span, reason)
-            elif not roles.isdisjoint(check.needs_one):
+            state = _state(known, check, item, match.function)
+            if state.reason:
+                yield from undecided(stage, rule, match.function, match.span, state.reason)
+            elif not state.roles.isdisjoint(check.needs_one):
                 if stage.evidence:
                     steps = _steps(stage, check, item)
                     yield from _done(stage, rule, match, steps)
-            elif roles >= set(check.given) and item not in done:
+            elif state.roles >= set(check.given) and item not in done:
                 done.add(item)
-                made = [span for part in parts for span in part.made]
-                yield from _reported(stage, rule, check, match, made)
+                yield from _reported(stage, rule, check, match, state.made)
                 break
 
 
 _UNKNOWN = "which object this is cannot be told here"
+
+
+class _State(NamedTuple):
+    """What is known of an object: where it is made, what is done to it, or why not all of that."""
+
+    made: list[Span]
+    roles: set[str]
+    reason: str
+
+
+def _state(known: Objects, check: Check, place: Place, function: int) -> _State:
+    """What becomes of an object, and of all that counts as done to it.
+
+    For `not-before`, that this function returns it says nothing: it does so afterwards.
+    """
+    parts = list(known.closure(place))
+    return _State(
+        [span for part in parts for span in part.made],
+        {role for part in parts for role in part.roles},
+        known.shared(place, function if check.wrong == "not-before" else None),
+    )
+
+
+def _repeated(
+    stage: Stage, rule: Property, check: Check, match: Match
+) -> Iterator[Finding | Evidence]:
+    """A step that is repeated as it must not be, on an object that does not allow it."""
+    settled = excuse(stage, check, match)
+    if settled is not None:
+        yield from excused(stage, rule, match, settled)
+        return
+    known = objects(stage)
+    place = known.of(match, check.argument)
+    for item in known.handed(place) if place is not None else ():
+        state = _state(known, check, item, match.function)
+        if state.reason:
+            yield from undecided(stage, rule, match.function, match.span, state.reason)
+        elif not state.roles.isdisjoint(check.needs_one):
+            yield from _done(stage, rule, match, _steps(stage, check, item))
+        else:
+            found = list(differing(stage, rule, check, match))
+            yield from found
+            if not found:
+                reason = f"nothing shows that {match.spelled} is repeated with anything else"
+                yield from undecided(stage, rule, match.function, match.span, reason)
+            return
 
 
 def _steps(stage: Stage, check: Check, place: Place) -> list[Match]:
@@ -111,13 +165,20 @@ def _reaching(
     if settled is not None:
         yield from excused(stage, rule, match, settled)
         return
+    if check.lone and not _is_lone(stage, check, match, place):
+        return
     stops = _nodes(stage, match, check.needs_one)
+    stops |= rebound(stage.unit, match.function, match.arguments.get(check.argument), match.node)
     handed = {
         name: number
         for slot, number in check.assumes.items()
         if (expr := match.arguments.get(slot)) is not None and (name := path(expr)) is not None
     }
-    numbers = [stage.index.numbers[name] for name in check.results if name in stage.index.numbers]
+    numbers = [
+        number
+        for name in check.results
+        if (number := stage.index.numbers.get(name, integer(name))) is not None
+    ]
     possible: list[int | None] = [*numbers] or [None]
     for number in possible:
         assumed = {} if number is None else {match.site.anchor: number}
@@ -130,6 +191,10 @@ def _reaching(
             reached = frozenset().union(*parts)
         for other, slot in sinks:
             if other.node in reached - starts and known.of(other, slot) == place:
+                if check.lone and match.node in visited(
+                    stage, match.function, other.node, {}, {}, frozenset()
+                ):
+                    continue
                 yield from _reported(stage, rule, check, other, [match.span])
                 return
     same = [other for other, slot in sinks if known.of(other, slot) == place]
@@ -139,6 +204,34 @@ def _reaching(
         seen = f"no way leads from {match.spelled} to {names}"
         seen += " past what must stand between them" if check.needs_one else ""
         yield from held(stage, rule, match.function, match.span, seen, related)
+
+
+def _is_lone(stage: Stage, check: Check, match: Match, place: Place) -> bool:
+    """Whether the object is a local that is made in this function, and the step the only one on it.
+
+    No other code gets it, so what is done to it later is done for nobody.
+    """
+    known = objects(stage)
+    name = path(match.arguments.get(check.argument) or Opaque(match.span, ()))
+    around = stage.unit.module.functions[match.function]
+    if name is None or name not in stage.unit.variables[match.function]:
+        return False
+    if any(item.name == name for item in around.parameters):
+        return False
+    if any(item.static for item in stage.unit.variables[match.function][name]):
+        return False
+    parts = list(known.closure(place))
+    if not parts[0].made or any(part.open or part.returned for part in parts):
+        return False
+    again = [
+        other
+        for role in check.roles
+        for other in played(stage).get(role, ())
+        if other.site is not match.site
+        and (there := known.of(other, check.argument)) is not None
+        and place in known.handed(there)
+    ]
+    return not again
 
 
 def _nodes(stage: Stage, match: Match, roles: tuple[str, ...]) -> frozenset[int]:
@@ -158,6 +251,7 @@ def _reported(
     note = "after this" if check.wrong == "reaches" else "it is made here"
     related = tuple(Related(span, note) for span in made[:3])
     words = {"argument": check.argument}
-    found = finding(stage, rule, check, match, match.span, words, related=related)
+    fixes = by_page(stage, rule, match) if rule.safety is not None else ()
+    found = finding(stage, rule, check, match, match.span, words, related=related, fixes=fixes)
     if found is not None:
         yield found

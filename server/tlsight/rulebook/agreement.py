@@ -16,7 +16,17 @@ _WORD = re.compile(r"[A-Za-z_]\w*")
 _COMMENT = re.compile(r"//[^\n]*|/\*.*?\*/", re.DOTALL)
 _QUALIFIED = re.compile(r"[A-Za-z_]\w*(?:::[A-Za-z_]\w*)*")
 _CONDITION_WORDS = (
-    *("null", "not-null", "literal", "parameter", "elsewhere", "absent", "true", "false"),
+    *(
+        "null",
+        "not-null",
+        "literal",
+        "parameter",
+        "elsewhere",
+        "unknown",
+        "absent",
+        "true",
+        "false",
+    ),
 )
 
 
@@ -100,7 +110,9 @@ def slots_of(binding: Binding) -> frozenset[str]:
     slots = (slot for form in binding.forms for slot in form.slots)
     handed = binding.callback.parameters if binding.callback else ()
     return frozenset(
-        {slot.name for slot in slots if is_named(slot)} | set(binding.means) | {"this", *handed}
+        {slot.name for slot in slots if is_named(slot)}
+        | set(binding.means)
+        | {"this", "result", *handed}
     )
 
 
@@ -162,9 +174,10 @@ def _unknown_vocabularies(binding: Binding, libraries: Mapping[str, Library]) ->
 
 def _unknown_release(binding: Binding, library: Library) -> Iterator[Problem]:
     known = library.releases.numbers if library.releases else {}
-    if binding.since and binding.since not in known:
-        hint = nearest(binding.since, known)
-        yield Problem(binding.place, f"'releases' has no number for '{binding.since}'{hint}")
+    for release in (binding.since, binding.until):
+        if release and release not in known:
+            hint = nearest(release, known)
+            yield Problem(binding.place, f"'releases' has no number for '{release}'{hint}")
 
 
 def _undeclared(binding: Binding, declared: frozenset[str]) -> Iterator[Problem]:
@@ -179,6 +192,7 @@ def _undeclared(binding: Binding, declared: frozenset[str]) -> Iterator[Problem]
     if binding.mend:
         names += [text for text in binding.mend.set.values() if _QUALIFIED.fullmatch(text)]
         names += [*binding.mend.rename, *binding.mend.rename.values()]
+        names += [text.partition("(")[0] for text in [binding.mend.before] if text]
         names += [flag for flags in binding.mend.drop.values() for flag in flags]
     for name in names:
         yield from _undeclared_name(name, binding.place, declared)

@@ -35,7 +35,7 @@ _NAME = re.compile(r"[a-z][a-z0-9-]*")
 _COMPARISON = r"(==|!=|<=|<|>=|>) (-?\d+|null)"
 _RESULT = re.compile(rf"{_COMPARISON}( or {_COMPARISON})*|true|false")
 _CONDITION = re.compile(
-    r"null|not-null|literal|parameter|elsewhere|absent|true|false|-?\d+|0x[0-9A-Fa-f]+"
+    r"null|not-null|literal|parameter|elsewhere|unknown|absent|true|false|-?\d+|0x[0-9A-Fa-f]+"
     r"|((has|lacks|not|except) )?[A-Za-z_]\w*(::[A-Za-z_]\w*)*|(not|except) -?\d+"
 )
 _WRITES = re.compile(r"\d+|@(?P<value>[a-z][a-z0-9-]*)|size:(?P<size>[a-z][a-z0-9-]*)")
@@ -160,6 +160,7 @@ def _binding(library: str, call: str, table: Table) -> Binding | None:
         near=table.pattern("near"),
         near_callers=table.flag("near-callers"),
         since=table.text("since"),
+        until=table.text("until"),
         name_tells=table.flag("name-tells"),
         mend=_mend(mend, names) if mend is not None else None,
         callback=_callback(callback, names) if callback is not None else None,
@@ -242,6 +243,7 @@ def _mend(table: Table, names: set[str]) -> Mend:
         rename=table.text_by_name("rename"),
         drop=table.texts_by_name("drop"),
         remove=table.flag("remove"),
+        before=table.text("before"),
         include=table.text("include"),
         leave=table.text("leave"),
         title=table.text("title"),
@@ -250,6 +252,8 @@ def _mend(table: Table, names: set[str]) -> Mend:
     for key in ("set", "drop"):
         for name in getattr(mend, key):
             _check_slot(table, key, name, names)
+    for name in re.findall(r"\{([^}]*)\}", mend.before):
+        _check_slot(table, "before", name, names)
     table.end()
     return mend
 

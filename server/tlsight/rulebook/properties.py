@@ -37,7 +37,7 @@ CALLBACK_WRONGS = (
     "length-trusted",
     "overflows",
 )
-TYPESTATE_WRONGS = ("never", "not-before", "reaches")
+TYPESTATE_WRONGS = ("never", "not-before", "reaches", "left-over", "differs")
 TAGS = ("deprecated",)
 PLACEHOLDERS = (
     "call",
@@ -58,12 +58,14 @@ _ID = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 _SINK = re.compile(r"[a-z][a-z0-9-]*(\.[a-z][a-z0-9-]*)?")
 _NEED_SINKS = (
     *("as-length", "unclassified", "unreported"),
-    *("plays", "length-trusted", "reaches"),
+    *("plays", "length-trusted", "reaches", "left-over", "differs"),
 )
-_NEED_ARGUMENT = ("data-unguarded", "ignores", "from", "not-from", "length-trusted", "overflows")
+_NEED_ARGUMENT = (
+    *("data-unguarded", "ignores", "from", "not-from"),
+    *("length-trusted", "overflows", "left-over", "differs"),
+)
 _NEED_SOURCES = ("from", "not-from", "made-inside")
 _OWNERS = {
-    "sources": "callback",
     "through": "callback",
     "better": "callback",
     "needs-one": "typestate",
@@ -71,6 +73,10 @@ _OWNERS = {
     "results": "typestate",
     "assumes": "typestate",
     "past": "typestate",
+    "instead": "typestate",
+    "same": "typestate",
+    "lone": "typestate",
+    "perhaps": "typestate",
 }
 """Words that one kind of check has, and no other."""
 
@@ -165,6 +171,10 @@ def _check(kind: str, table: Table) -> Check:
         results=table.texts("results"),
         assumes=table.number_by_name("assumes", signed=True),
         past=table.texts("past"),
+        instead=table.texts("instead"),
+        same=table.texts("same"),
+        lone=table.flag("lone"),
+        perhaps=table.pattern("perhaps"),
         unless=table.texts("unless"),
         unless_tested=table.texts("unless-tested"),
         despite=table.texts("despite"),
@@ -176,6 +186,8 @@ def _check(kind: str, table: Table) -> Check:
         message=_message(table),
         place=table.place(),
     )
+    if kind in ("argument", "result") and table.has("sources"):
+        table.complain("'sources' belongs to checks of another kind", "sources")
     if kind == "argument":
         _check_argument(table, check)
     elif kind == "result":
@@ -218,7 +230,10 @@ def _check_wrong(table: Table, check: Check, kind: str, wrongs: tuple[str, ...])
         ("argument", _NEED_ARGUMENT),
         ("sinks", _NEED_SINKS),
         ("sources", _NEED_SOURCES),
-        ("needs-one", ("never", "not-before")),
+        ("same", ("differs",)),
+        ("results", ("left-over", "differs")),
+        ("instead", ("left-over",)),
+        ("needs-one", ("never", "not-before", "left-over", "differs")),
     ):
         if check.wrong in needing and not getattr(check, word.replace("-", "_")):
             table.complain(f"'{check.wrong}' needs '{word}'", "wrong")
