@@ -147,6 +147,11 @@ class Binding:
     gives: Mapping[str, str] = field(default_factory=lambda: _NONE)
     """Object to object, by slot, `this` or `result`: what is done to the second is done to the
     first as well."""
+    insert: str = ""
+    """How a fix writes this call: `{slot}` stands for an argument of the call that lacks it,
+    `{role.slot}` for that of another call on the same object."""
+    insert_with: tuple[str, ...] = ()
+    """Roles that must be played on the object, or `insert` does not mend it."""
     note: str = ""
     """One clause for the message: what failure or this value means here."""
     place: str = ""
@@ -318,6 +323,8 @@ class Check:
     """Slots of the roles that must hold the same when the step is repeated."""
     past: tuple[str, ...] = ()
     """Roles of which one must be played on the way."""
+    insert: str = ""
+    """The role that a fix plays just before."""
     given: tuple[str, ...] = ()
     """Roles of which each must be played on the same object for the check to apply."""
     unless: tuple[str, ...] = ()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tlsight.engine.buffers import capacity, widened, written
 from tlsight.engine.excuses import excuse
@@ -25,9 +25,9 @@ from tlsight.engine.suites import judge as judge_suites
 from tlsight.engine.unit import strip
 from tlsight.engine.values import Value, decided
 from tlsight.finding import Evidence, Finding, Fix, Related, Safety
-from tlsight.ir import Binary, walk
+from tlsight.ir import Binary, Literal, walk
 from tlsight.rule import Check, Property, Verdict, Vocabulary
-from tlsight.text import Span
+from tlsight.text import Edit, Span
 
 _SHOWN = 3
 """Names of suites in one message."""
@@ -156,7 +156,7 @@ def _judge(
     if check.minimum:
         return list(_below(stage, rule, check, match))
     if check.needs:
-        return list(_lacking(stage, check, match))
+        return list(_lacking(stage, rule, check, match))
     if check.constant:
         return list(_constant(stage, rule, check, match))
     if check.matches:
@@ -230,6 +230,8 @@ def _by_policy(
             "argument": slot,
         }
         fixes = by_vocabulary(stage, rule, match, slot, value, vocabulary, meaning)
+        if vocabulary.reads == "suites":
+            fixes = _without_weak(stage, rule, value, suites) or fixes
         if not fixes and match.span.contains(value.span):
             fixes = by_page(stage, rule, match)
         sometimes = _stated(values) > len(judged)
@@ -301,6 +303,39 @@ def _suites(stage: Stage, value: Value, suites: Suites) -> tuple[str, Verdict, s
         if worst is not None:
             return worst.reason, Verdict(worst.level, worst.clause), _few(worst.names)
     return None
+
+
+def _without_weak(stage: Stage, rule: Property, value: Value, suites: Suites) -> tuple[Fix, ...]:
+    """Take the words out of a list that let in what is weak, if something is left."""
+    words = (value.text or "").split(":")
+    weak = [
+        word
+        for word in words
+        if word[:1] not in "!-+@" and _suites(stage, replace(value, text=word), suites)
+    ]
+    rest = [word for word in words if word not in weak]
+    chosen = any(word[:1] not in ("!", "-", "+", "@", "") for word in rest)
+    if _suites(stage, replace(value, text=":".join(rest)), suites) is not None:
+        weak += [word for word in rest if word.startswith("@")]
+        rest = [word for word in rest if not word.startswith("@")]
+    if not weak or not chosen:
+        return ()
+    if _suites(stage, replace(value, text=":".join(rest)), suites) is not None:
+        return ()
+    return _respelled(stage, rule, value, ":".join(rest), f"Remove {', '.join(weak)}")
+
+
+def _respelled(
+    stage: Stage, rule: Property, value: Value, text: str, title: str
+) -> tuple[Fix, ...]:
+    """Put another text into the literal that a value is."""
+    if not isinstance(value.expr, Literal) or value.expr.kind != "string":
+        return ()
+    start, end = value.expr.span
+    if stage.unit.data[start:end] != f'"{value.text}"'.encode():
+        return ()
+    safety = rule.safety or Safety.UNSAFE
+    return (Fix(title, (Edit(Span(start + 1, end - 1), text),), safety),)
 
 
 def _few(names: Sequence[str]) -> str:
@@ -382,7 +417,7 @@ def _below(stage: Stage, rule: Property, check: Check, match: Match) -> Iterator
         )
 
 
-def _lacking(stage: Stage, check: Check, match: Match) -> Iterator[Judged]:
+def _lacking(stage: Stage, rule: Property, check: Check, match: Match) -> Iterator[Judged]:
     needed = stage.index.rulebook.policy.needs.get(check.needs)
     name = match.binding.values.get(check.argument) or check.values
     vocabulary = stage.index.vocabulary(match.binding, name)
@@ -396,7 +431,12 @@ def _lacking(stage: Stage, check: Check, match: Match) -> Iterator[Judged]:
         if any(meaning in wanted for meaning, _ in found) or not found:
             continue
         words = {"value": value.label, "clause": clause, "argument": check.argument}
-        yield Judged(value.span, words, related=value.steps)
+        lacking = next((n for n, meaning in vocabulary.means.items() if meaning == wanted[0]), None)
+        fixes: tuple[Fix, ...] = ()
+        if lacking is not None:
+            text = f"{lacking}{vocabulary.separators[0]}{value.text}"
+            fixes = _respelled(stage, rule, value, text, f"Put {lacking} first")
+        yield Judged(value.span, words, related=value.steps, fixes=fixes)
 
 
 def _constant(stage: Stage, rule: Property, check: Check, match: Match) -> Iterator[Judged]:

@@ -7,7 +7,7 @@ text, and content that comes from elsewhere, are not judged.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from tlsight.engine.callees import denoted, reached
@@ -24,7 +24,7 @@ from tlsight.engine.origin import (
     written_size,
 )
 from tlsight.engine.outcomes import contract, outcome
-from tlsight.engine.paths import endings
+from tlsight.engine.paths import Ending, endings
 from tlsight.engine.report import excused, finding, held, undecided
 from tlsight.engine.roles import Stage, played
 from tlsight.engine.unit import path, strip
@@ -146,7 +146,19 @@ def _accepts_all(case: _Case) -> Iterator[Mistake]:
         return
     first, *others = (end.expr.span if end.expr else end.span for end in ends)
     related = tuple(Related(span, "it accepts here too") for span in dict.fromkeys(others))
-    yield Mistake(first, related=related)
+    yield Mistake(first, related=related, fixes=_as_handed(case, ends))
+
+
+def _as_handed(case: _Case, ends: Sequence[Ending]) -> tuple[Fix, ...]:
+    """Answer with what was handed over, which says whether what was checked before was refused."""
+    names = [name for slot in case.callback.refused if (name := case.parameter(slot))]
+    spans = [end.expr.span for end in ends if isinstance(end.expr, (Literal, Name))]
+    if not names or len(spans) != len(ends) or case.rule.safety is None:
+        return ()
+    if any(isinstance(end.expr, Name) and end.expr.text == names[0] for end in ends):
+        return ()
+    edits = tuple(Edit(span, names[0]) for span in dict.fromkeys(spans))
+    return (Fix(f"Return {names[0]}", edits, case.rule.safety),)
 
 
 def _origins(case: _Case) -> Iterator[tuple[Span, Origin]]:

@@ -11,12 +11,25 @@ from collections.abc import Iterable
 from tlsight.engine.buffers import widened
 from tlsight.engine.index import spelled
 from tlsight.engine.match import Match
-from tlsight.engine.roles import Stage
-from tlsight.engine.unit import strip
+from tlsight.engine.objects import Place, objects
+from tlsight.engine.roles import Stage, played
+from tlsight.engine.unit import parts, strip
 from tlsight.engine.values import Value
 from tlsight.finding import Fix, Safety
-from tlsight.ir import Binary, Call, Expr, Function, Literal, Member, Name, Variable
-from tlsight.rule import Mend, Property, Vocabulary
+from tlsight.ir import (
+    Act,
+    Binary,
+    Call,
+    Expr,
+    Function,
+    Literal,
+    Member,
+    Name,
+    Node,
+    Unary,
+    Variable,
+)
+from tlsight.rule import Check, Mend, Property, Vocabulary
 from tlsight.text import Edit, Span
 
 
@@ -46,6 +59,8 @@ def by_vocabulary(
     """Replace the constant by the one that the vocabulary names for this meaning."""
     new = vocabulary.mend.get(meaning) or vocabulary.mend.get("*")
     if new is None or value.expr is None:
+        return ()
+    if vocabulary.reads in ("list", "suites", "text") and not isinstance(value.expr, Literal):
         return ()
     text = _respelled(stage, value, vocabulary, new)
     if text is None:
@@ -258,6 +273,93 @@ def _statement(stage: Stage, match: Match) -> Edit | None:
     return Edit(Span(line, rest.end()), "")
 
 
+def inserted(stage: Stage, rule: Property, check: Check, match: Match) -> tuple[Fix, ...]:
+    """Play a role that is missing just before a call, as a library page writes it.
+
+    What it needs of other calls on the same object is taken from those that stand above. If it can
+    fail, its failure takes the way that the failure of the call takes.
+    """
+    library = stage.index.rulebook.libraries[match.binding.library]
+    known = objects(stage)
+    place = known.of(match, check.argument)
+    for binding in library.bindings:
+        if check.insert not in binding.roles or not binding.insert or place is None:
+            continue
+        safety = rule.safety or Safety.UNSAFE
+        text = _borrowed(stage, match, place, binding.insert)
+        mend = Mend(before=text)
+        if not all(_is_played(stage, role, place) for role in binding.insert_with):
+            title = f"Call {binding.insert.partition('(')[0]} before"
+            reason = "that alone would not do, since more is missing"
+            return (Fix(title, (), safety, reason),)
+        if binding.ok:
+            return (_before_test(stage, match, mend, binding.ok, safety),)
+        return (_preceded(stage, match, mend, safety),)
+    return ()
+
+
+def _is_played(stage: Stage, role: str, place: Place) -> bool:
+    known = objects(stage)
+    return any(known.is_done(other, place) for other in played(stage).get(role, ()))
+
+
+def _before_test(stage: Stage, match: Match, mend: Mend, ok: str, safety: Safety) -> Fix:
+    """Make another call in the test of this one, so that both must succeed."""
+    prefix = match.spelled.removesuffix(stage.index.plain(match.spelled))
+    text = _filled(stage, match, prefix + mend.before)
+    title = f"Call {prefix}{mend.before.partition('(')[0]} before"
+    node = stage.unit.module.functions[match.function].nodes[match.node]
+    if node.expanded:
+        return Fix(title, (), safety, "the code stands in the body of a macro")
+    if text is None:
+        return Fix(title, (), safety, "what it needs to be told does not stand above as a name")
+    test, positive = _test_of(node, match)
+    failed = _NEGATED.get(ok)
+    if test is None or failed is None:
+        return Fix(title, (), safety, "the result of the call is not tested where it stands")
+    (start, end), data = test.span, stage.unit.data
+    joined = f"{text} {ok} && " if positive else f"{text} {failed} || "
+    if data[:start].endswith(b"(") and data[end:].startswith(b")"):
+        return Fix(title, (Edit(Span(start, start), joined),), safety)
+    edits = (Edit(Span(start, start), f"({joined}"), Edit(Span(end, end), ")"))
+    return Fix(title, edits, safety)
+
+
+_NEGATED = {"== 1": "!= 1", "!= 0": "== 0", "> 0": "<= 0", "== 0": "!= 0"}
+_POSITIVE = (("==", 1), (">", 0), (">=", 1), ("!=", 0))
+_NEGATIVE = (("!=", 1), ("<=", 0), ("<", 1), ("<", 0), ("==", 0))
+
+
+def _test_of(node: Node, match: Match) -> tuple[Expr | None, bool]:
+    """The part of a step that tests a call, and whether it is true on success."""
+    for expr in parts(node.evaluates) if node.evaluates is not None else ():
+        if isinstance(expr, Unary) and expr.operator == "!" and strip(expr.operand) is match.site:
+            return expr, False
+        if isinstance(expr, Binary) and strip(expr.left) is match.site:
+            number = strip(expr.right)
+            test = (expr.operator, number.value if isinstance(number, Literal) else None)
+            if test in _POSITIVE or test in _NEGATIVE:
+                return expr, test in _POSITIVE
+    if node.act is Act.TEST and node.expr is not None and strip(node.expr) is match.site:
+        return node.expr, True
+    return None, False
+
+
+def _borrowed(stage: Stage, match: Match, place: Place, text: str) -> str:
+    """A text with the arguments of other calls (`{role.slot}`) that are done to the object."""
+    known = objects(stage)
+    for name in _SLOT.findall(text):
+        role, dot, slot = name.partition(".")
+        for other in played(stage).get(role, ()) if dot else ():
+            expr = other.arguments.get(slot)
+            above = other.function == match.function and other.span.start < match.span.start
+            if above and isinstance(expr, (Name, Literal)) and known.is_done(other, place):
+                start, end = expr.span
+                text = text.replace(f"{{{name}}}", stage.unit.data[start:end].decode())
+                break
+    return text
+
+
 def _preceded(stage: Stage, match: Match, mend: Mend, safety: Safety) -> Fix:
     """Make another call before the statement of this one, which must begin its line."""
     plain = stage.index.plain(match.spelled)
@@ -268,7 +370,9 @@ def _preceded(stage: Stage, match: Match, mend: Mend, safety: Safety) -> Fix:
     node = function.nodes[match.node]
     if node.expanded:
         return Fix(title, (), safety, "the code stands in the body of a macro")
-    start = None if node.loop or text is None else _beginning(stage, function, match.span)
+    if text is None:
+        return Fix(title, (), safety, "what it needs to be told does not stand above as a name")
+    start = None if node.loop else _beginning(stage, function, match.span)
     if start is None:
         return Fix(title, (), safety, "the call does not stand in a statement that begins its line")
     data = stage.unit.data

@@ -71,6 +71,29 @@ def checked(stage: Stage, match: Match, function: Function) -> tuple[Fix, ...]:
     return (Fix(title, (Edit(Span(match.span.start, semicolon.end()), text),), safety),)
 
 
+def guarded(stage: Stage, match: Match, function: Function, name: str) -> tuple[Fix, ...]:
+    """Leave the function where a pointer that was just set is null."""
+    title = f"Leave the function if {name} is null"
+    node = function.nodes[match.node]
+    data = stage.unit.data
+    semicolon = re.compile(rb"[ \t]*;").match(data, node.span.end)
+    start = data.rfind(b"\n", 0, node.span.start) + 1
+    blanks = re.compile(rb"[ \t]*").match(data, start)
+    if node.expanded:
+        return (Fix(title, (), Safety.UNSAFE, "the code stands in the body of a macro"),)
+    if semicolon is None or blanks is None or _indent(data, blanks.end()) is None:
+        return ()
+    leave = _leaving(function)
+    if leave is None:
+        reason = f"how {function.name} reports a failure cannot be told from its text"
+        return (Fix(title, (), Safety.UNSAFE, reason),)
+    indent = blanks[0].decode()
+    step = "\t" if "\t" in indent else "    "
+    ending = "\r\n" if b"\r\n" in data else "\n"
+    text = f"{ending}{indent}if (!{name}){ending}{indent}{step}{leave};"
+    return (Fix(title, (Edit(Span(semicolon.end(), semicolon.end()), text),), Safety.UNSAFE),)
+
+
 def _comparison(match: Match, positive: bool) -> str | None:
     """The binding's own words for success or failure, as a comparison with a number."""
     text = match.binding.ok

@@ -17,7 +17,7 @@ from tlsight.engine.index import Index
 from tlsight.engine.match import Match, call_matches
 from tlsight.engine.outcomes import ALL, Contract, Outcomes, compare, contract
 from tlsight.engine.remarks import remark
-from tlsight.engine.repairing import checked, tested
+from tlsight.engine.repairing import checked, guarded, tested
 from tlsight.engine.report import excused, finding, held, undecided
 from tlsight.engine.roles import Stage, played
 from tlsight.engine.unit import Unit, last_name, parts, path, strip
@@ -498,7 +498,7 @@ class _Walk:
         if place is None:
             return None
         way = (Related(self.match.span, f"{self.match.spelled} is called here"),)
-        return Mistake(place, way)
+        return Mistake(place, way, self._null_fix() if wrong == "used-unguarded" else ())
 
     def _dereferenced(self, at: int, expr: Expr) -> Span | None:
         for item in walk(expr):
@@ -707,6 +707,11 @@ class _Walk:
 
     def _check_fix(self) -> tuple[Fix, ...]:
         return checked(self.stage, self.match, self.function)
+
+    def _null_fix(self) -> tuple[Fix, ...]:
+        if self.variable is None or self.mapping is not None or self.context != "stored":
+            return ()
+        return guarded(self.stage, self.match, self.function, self.variable)
 
     def _test_fix(self, at: int, expr: Expr, swapped: bool = False) -> tuple[Fix, ...]:
         truth = self._split(expr)

@@ -14,14 +14,14 @@ from tlsight.engine.flow import rebound
 from tlsight.engine.index import integer
 from tlsight.engine.leftovers import leftovers
 from tlsight.engine.match import Match
-from tlsight.engine.mending import by_page
+from tlsight.engine.mending import by_page, inserted
 from tlsight.engine.objects import Objects, Place, objects
 from tlsight.engine.paths import visited
 from tlsight.engine.report import excused, finding, held, undecided
 from tlsight.engine.retries import differing
 from tlsight.engine.roles import Stage, played
 from tlsight.engine.unit import path
-from tlsight.finding import Evidence, Finding, Related
+from tlsight.finding import Evidence, Finding, Fix, Related
 from tlsight.ir import Call, Opaque
 from tlsight.rule import Check, Property
 from tlsight.text import Span
@@ -251,7 +251,10 @@ def _reported(
     note = "after this" if check.wrong == "reaches" else "it is made here"
     related = tuple(Related(span, note) for span in made[:3])
     words = {"argument": check.argument}
-    fixes = by_page(stage, rule, match) if rule.safety is not None else ()
+    fixes: tuple[Fix, ...] = ()
+    if rule.safety is not None:
+        mended = inserted(stage, rule, check, match) if check.insert else ()
+        fixes = mended or by_page(stage, rule, match)
     found = finding(stage, rule, check, match, match.span, words, related=related, fixes=fixes)
     if found is not None:
         yield found

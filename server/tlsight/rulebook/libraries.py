@@ -166,6 +166,8 @@ def _binding(library: str, call: str, table: Table) -> Binding | None:
         callback=_callback(callback, names) if callback is not None else None,
         makes=table.flag("makes"),
         gives=table.text_by_name("gives"),
+        insert=table.text("insert"),
+        insert_with=table.texts("insert-with"),
         note=table.text("note"),
         place=table.place(),
     )
