@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tlsight.engine.flow import rebound
-from tlsight.engine.index import integer
 from tlsight.engine.leftovers import leftovers
 from tlsight.engine.match import Match
 from tlsight.engine.mending import by_page
@@ -120,11 +119,7 @@ def _reaching(stage: Stage, rule: Property, check: Check, match: Match) -> Itera
         for slot, number in check.assumes.items()
         if (expr := match.arguments.get(slot)) is not None and (name := path(expr)) is not None
     }
-    numbers = [
-        number
-        for name in check.results
-        if (number := stage.index.numbers.get(name, integer(name))) is not None
-    ]
+    numbers = stage.index.numbered(check.results)
     possible: list[int | None] = [*numbers] or [None]
     for number in possible:
         assumed = {} if number is None else {match.site.anchor: number}
