@@ -296,7 +296,8 @@ PROPERTIES = {
     "spoilt": (
         "typestate",
         'roles = ["attempt"]\nargument = "object"\nwrong = "left-over"\n'
-        'sinks = ["attempt-why"]\nresults = ["WHY_BROKEN"]\ninstead = ["WHY_LATER"]\nassumes = { result = -1 }\n'
+        'sinks = ["attempt-why"]\nresults = ["WHY_BROKEN"]\ninstead = ["WHY_LATER"]\n'
+        "assumes = { result = -1 }\n"
         'needs-one = ["clear"]\nperhaps = "tidy"\nunless = ["in-parallel"]',
     ),
     "other-data": (

@@ -58,6 +58,11 @@ class Index:
         """Whether pages name a constant of this spelling, with or without qualification."""
         return any(spelled(text, known) for known in self.constants.get(tail(text), ()))
 
+    def numbered(self, names: Iterable[str]) -> tuple[int, ...]:
+        """The values of constants by name, or of numbers as spelled; unknown ones are left out."""
+        found = (self.numbers.get(name, integer(name)) for name in names)
+        return tuple(number for number in found if number is not None)
+
     def declares(self, record: str | None) -> bool:
         """Whether pages declare a class."""
         return any(record in found.records for found in self.declarations)

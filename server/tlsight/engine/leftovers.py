@@ -137,19 +137,20 @@ def _is_left(
         return False  # it is asked about another result
     if visited(stage, number, start, {}, {}, {match.node, start}) & stops - {start}:
         return False
-    ways = {
-        name: walked(
-            stage, number, match.node, handed, {match.site.anchor: stage.index.numbers[name]}, more
-        )
-        for names, more in ((check.results, stops), (check.instead, {start}))
-        for name in names
-    }
+    anchor = match.site.anchor
+    bad, fine = (
+        [
+            walked(stage, number, match.node, handed, {anchor: answer}, more)
+            for answer in stage.index.numbered(answers)
+        ]
+        for answers, more in ((check.results, stops), (check.instead, {start}))
+    )
     nodes = stage.unit.module.functions[number].nodes
     ends = {at for at, node in enumerate(nodes) if node.act in (Act.RETURN, Act.EXIT)}
     return any(
-        ends & (ways[name][0] - stops) and ends & ways[other][0] and ways[name] != ways[other]
-        for name in check.results
-        for other in check.instead
+        ends & (one[0] - stops) and ends & other[0] and one != other
+        for one in bad
+        for other in fine
     )
 
 

@@ -96,8 +96,8 @@ def _is_other(
         for at, node in enumerate(nodes)
         if at not in changes and at != asked.node and _is_guard(node, names, results)
     )
-    for result in check.results:
-        assumed = {asked.site.anchor: stage.index.numbers[result]}
+    for result in stage.index.numbered(check.results):
+        assumed = {asked.site.anchor: result}
         passed = visited(stage, number, asked.node, handed, assumed, ends | guards)
         if other.node in passed and _is_spelled_otherwise(stage, check, match, other):
             return True

@@ -11,7 +11,6 @@ from typing import NamedTuple
 
 from tlsight.engine.excuses import excuse
 from tlsight.engine.flow import rebound
-from tlsight.engine.index import integer
 from tlsight.engine.leftovers import leftovers
 from tlsight.engine.match import Match
 from tlsight.engine.mending import by_page, inserted
@@ -174,11 +173,7 @@ def _reaching(
         for slot, number in check.assumes.items()
         if (expr := match.arguments.get(slot)) is not None and (name := path(expr)) is not None
     }
-    numbers = [
-        number
-        for name in check.results
-        if (number := stage.index.numbers.get(name, integer(name))) is not None
-    ]
+    numbers = stage.index.numbered(check.results)
     possible: list[int | None] = [*numbers] or [None]
     for number in possible:
         assumed = {} if number is None else {match.site.anchor: number}
