@@ -281,6 +281,8 @@ class Check:
     """Constants: only where the call in `roles` has yielded one of them."""
     assumes: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
     """What arguments of the call in `roles` hold then."""
+    decides: bool = False
+    """Only where the result of the call decides which way the code takes."""
     past: tuple[str, ...] = ()
     """Roles of which one must be played on the way."""
     given: tuple[str, ...] = ()

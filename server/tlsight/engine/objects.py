@@ -514,6 +514,8 @@ class Objects:
             one, other = self.of(match, left), self.of(match, right)
             if one is not None and other is not None and one != other:
                 self._class(one).gives.add(other)
+                if _is_put_out(match.arguments.get(right)):
+                    self._class(other).told = True
 
 
 def objects(stage: Stage) -> Objects:
@@ -523,6 +525,12 @@ def objects(stage: Stage) -> Objects:
         known = stage.unit.cache["objects"] = Objects(stage)
     assert isinstance(known, Objects)
     return known
+
+
+def _is_put_out(expr: Expr | None) -> bool:
+    """Whether a call is handed the address of an argument: pages know what it puts there."""
+    value = strip(expr) if expr is not None else None
+    return isinstance(value, Unary) and value.operator == "&"
 
 
 def _is_value(type_name: str) -> bool:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from tlsight.engine.match import Match
 from tlsight.engine.objects import Objects, Place, objects
-from tlsight.engine.paths import visited
+from tlsight.engine.paths import decides, visited
 from tlsight.engine.report import finding
 from tlsight.engine.roles import Stage, excused, played
 from tlsight.engine.unit import path
@@ -32,7 +32,7 @@ def check_typestate(stage: Stage, rule: Property, check: Check) -> Iterator[Find
         return
     done: set[Place] = set()
     for match in matches:
-        if excused(stage, check, match):
+        if excused(stage, check, match) or (check.decides and not decides(stage, match)):
             continue
         if not check.argument:
             if not any(role in table for role in check.needs_one):

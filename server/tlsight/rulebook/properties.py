@@ -70,6 +70,7 @@ _OWNERS = {
     "results": "typestate",
     "assumes": "typestate",
     "past": "typestate",
+    "decides": "typestate",
 }
 """Words that one kind of check has, and no other."""
 
@@ -163,6 +164,7 @@ def _check(kind: str, table: Table) -> Check:
         results=table.texts("results"),
         assumes=table.number_by_name("assumes", signed=True),
         past=table.texts("past"),
+        decides=table.flag("decides"),
         unless=table.texts("unless"),
         despite=table.texts("despite"),
         only_with=table.texts("only-with"),
