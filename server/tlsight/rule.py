@@ -281,6 +281,12 @@ class Check:
     """Constants: only where the call in `roles` has yielded one of them."""
     assumes: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
     """What arguments of the call in `roles` hold then."""
+    of: tuple[str, ...] = ()
+    """Roles through all of which the data must have come."""
+    on: str = ""
+    """A role: `given` and `needs_one` are asked of the object that it yields its result from."""
+    near: str = ""
+    """A regular expression: only where it matches a name in what was found, or around it."""
     decides: bool = False
     """Only where the result of the call decides which way the code takes."""
     past: tuple[str, ...] = ()

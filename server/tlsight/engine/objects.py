@@ -16,6 +16,7 @@ from itertools import pairwise
 from tlsight.engine.callees import called
 from tlsight.engine.index import tail
 from tlsight.engine.match import Match
+from tlsight.engine.origin import may_write
 from tlsight.engine.roles import Stage, played
 from tlsight.engine.unit import bare, last_name, strip
 from tlsight.ir import (
@@ -514,8 +515,18 @@ class Objects:
             one, other = self.of(match, left), self.of(match, right)
             if one is not None and other is not None and one != other:
                 self._class(one).gives.add(other)
-                if _is_put_out(match.arguments.get(right)):
+                if self._is_put_out(match, right):
                     self._class(other).told = True
+
+    def _is_put_out(self, match: Match, slot: str) -> bool:
+        """Whether a call writes to what a slot is the address of: pages know what it puts there."""
+        expr, position = match.arguments.get(slot), match.position(slot)
+        if expr is None or position is None or not isinstance(match.site, Call):
+            return False
+        value = strip(expr)
+        if not isinstance(value, Unary) or value.operator != "&":
+            return False
+        return may_write(self.stage, match.function, match.site, position, expr)
 
 
 def objects(stage: Stage) -> Objects:
@@ -525,12 +536,6 @@ def objects(stage: Stage) -> Objects:
         known = stage.unit.cache["objects"] = Objects(stage)
     assert isinstance(known, Objects)
     return known
-
-
-def _is_put_out(expr: Expr | None) -> bool:
-    """Whether a call is handed the address of an argument: pages know what it puts there."""
-    value = strip(expr) if expr is not None else None
-    return isinstance(value, Unary) and value.operator == "&"
 
 
 def _is_value(type_name: str) -> bool:

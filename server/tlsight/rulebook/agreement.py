@@ -63,7 +63,8 @@ def _declared(libraries: Mapping[str, Library]) -> frozenset[str]:
 def _unbound(check: Check, bound: _Bound) -> Iterator[Problem]:
     sinks = (sink.partition(".")[0] for sink in (*check.sinks, *check.sources, *check.through))
     named = (*check.unless, *check.despite, *check.only_with, *check.not_as)
-    named = (*named, *check.needs_one, *check.given, *check.past)
+    named = (*named, *check.needs_one, *check.given, *check.past, *check.of)
+    named = (*named, check.on) if check.on else named
     for role in (*check.roles, *sinks, *named):
         if role not in bound:
             hint = nearest(role, bound)

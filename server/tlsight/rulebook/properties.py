@@ -16,7 +16,7 @@ from tlsight.rulebook.markdown import Page
 from tlsight.rulebook.table import Table, nearest, read_tables
 
 ASPECTS = ("practice", "errors", "cookie", "memory", "integrity", "input")
-KINDS = ("argument", "result", "callback", "typestate")
+KINDS = ("argument", "result", "callback", "typestate", "taint")
 JUDGEMENTS = ("judge", "minimum", "needs", "constant", "matches", "capacity")
 WRONGS = (
     "unchecked",
@@ -38,6 +38,7 @@ CALLBACK_WRONGS = (
     "overflows",
 )
 TYPESTATE_WRONGS = ("never", "not-before", "reaches")
+TAINT_WRONGS = ("compared",)
 TAGS = ("deprecated",)
 PLACEHOLDERS = (
     "call",
@@ -58,21 +59,24 @@ _ID = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 _SINK = re.compile(r"[a-z][a-z0-9-]*(\.[a-z][a-z0-9-]*)?")
 _NEED_SINKS = (
     *("as-length", "unclassified", "unreported"),
-    *("plays", "length-trusted", "reaches"),
+    *("plays", "length-trusted", "reaches", "compared"),
 )
 _NEED_ARGUMENT = ("data-unguarded", "ignores", "from", "not-from", "length-trusted", "overflows")
 _NEED_SOURCES = ("from", "not-from", "made-inside")
 _OWNERS = {
-    "sources": "callback",
-    "through": "callback",
-    "needs-one": "typestate",
-    "given": "typestate",
-    "results": "typestate",
-    "assumes": "typestate",
-    "past": "typestate",
-    "decides": "typestate",
+    "sources": ("callback",),
+    "through": ("callback",),
+    "needs-one": ("typestate", "taint"),
+    "given": ("typestate", "taint"),
+    "results": ("typestate",),
+    "assumes": ("typestate",),
+    "past": ("typestate",),
+    "decides": ("typestate",),
+    "of": ("taint",),
+    "on": ("taint",),
+    "near": ("taint",),
 }
-"""Words that one kind of check has, and no other."""
+"""Words that checks of some kinds have, and no other."""
 
 
 def read_property(
@@ -165,6 +169,9 @@ def _check(kind: str, table: Table) -> Check:
         assumes=table.number_by_name("assumes", signed=True),
         past=table.texts("past"),
         decides=table.flag("decides"),
+        of=table.texts("of"),
+        on=table.text("on"),
+        near=table.pattern("near"),
         unless=table.texts("unless"),
         despite=table.texts("despite"),
         only_with=table.texts("only-with"),
@@ -183,6 +190,12 @@ def _check(kind: str, table: Table) -> Check:
         _check_wrong(table, check, kind, CALLBACK_WRONGS)
     elif kind == "typestate":
         _check_wrong(table, check, kind, TYPESTATE_WRONGS)
+    elif kind == "taint":
+        _check_wrong(table, check, kind, TAINT_WRONGS)
+        if (check.given or check.needs_one) and not check.on:
+            table.complain(
+                "'given' and 'needs-one' are asked of the object that 'on' names", "wrong"
+            )
     for word in ("sinks", "sources", "through"):
         for name in getattr(check, word):
             if not _SINK.fullmatch(name):
@@ -224,9 +237,10 @@ def _check_wrong(table: Table, check: Check, kind: str, wrongs: tuple[str, ...])
     for word in (*JUDGEMENTS, "values"):
         if table.has(word):
             table.complain(f"'{word}' belongs to checks of kind 'argument'", word)
-    for word, owner in _OWNERS.items():
-        if kind != owner and table.has(word):
-            table.complain(f"'{word}' belongs to checks of kind '{owner}'", word)
+    for word, owners in _OWNERS.items():
+        if kind not in owners and table.has(word):
+            named = " or ".join(f"'{owner}'" for owner in owners)
+            table.complain(f"'{word}' belongs to checks of kind {named}", word)
 
 
 def _message(table: Table) -> str:
