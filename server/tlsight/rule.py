@@ -289,6 +289,8 @@ class Check:
     """A regular expression: only where it matches a name in what was found, or around it."""
     decides: bool = False
     """Only where the result of the call decides which way the code takes."""
+    tied: str = ""
+    """`role.argument`: the sinks' object is what a call in this role ties to the other."""
     past: tuple[str, ...] = ()
     """Roles of which one must be played on the way."""
     given: tuple[str, ...] = ()

@@ -127,6 +127,12 @@ def integer(text: str) -> int | None:
     return int(digits, 8) if re.fullmatch(r"0[0-7]+", digits) else int(digits, 0)
 
 
+def signed(text: str) -> int | None:
+    """The value of an integer literal with a sign before it, perhaps."""
+    number = integer(text.removeprefix("-"))
+    return -number if number is not None and text.startswith("-") else number
+
+
 def number_of(macro: Macro) -> int | None:
     """The number that an object-like macro stands for, if it is plainly one."""
     if macro.parameters is not None:

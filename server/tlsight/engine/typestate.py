@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from tlsight.engine.callees import called, reached
+from tlsight.engine.index import signed
 from tlsight.engine.match import Match
 from tlsight.engine.objects import Objects, Place, objects
 from tlsight.engine.paths import decides, visited
@@ -15,7 +17,7 @@ from tlsight.engine.report import finding
 from tlsight.engine.roles import Stage, excused, played
 from tlsight.engine.unit import path
 from tlsight.finding import Finding, Related
-from tlsight.ir import Call
+from tlsight.ir import Call, walk
 from tlsight.rule import Check, Property
 from tlsight.text import Span
 
@@ -89,25 +91,32 @@ def _reaching(stage: Stage, rule: Property, check: Check, match: Match) -> Itera
     place = known.of(match, check.argument)
     if place is None or excused(stage, check, match):
         return
-    stops = _nodes(stage, match, check.needs_one)
+    if check.needs_one and next(known.closure(place)).open:
+        return  # what other code does with it in between is not known
+    stops = _nodes(stage, match, check.needs_one) | _inside(stage, match, check.needs_one)
     handed = {
         name: number
         for slot, number in check.assumes.items()
         if (expr := match.arguments.get(slot)) is not None and (name := path(expr)) is not None
     }
-    numbers = [stage.index.numbers[name] for name in check.results if name in stage.index.numbers]
+    numbers = [
+        number
+        for name in check.results
+        if (number := stage.index.numbers.get(name, signed(name))) is not None
+    ]
+    wanted = _tied(stage, known, check, match, place)
     possible: list[int | None] = [*numbers] or [None]
     for number in possible:
         assumed = {} if number is None else {match.site.anchor: number}
-        reached = visited(stage, match.function, match.node, handed, assumed, stops)
+        seen = visited(stage, match.function, match.node, handed, assumed, stops)
         starts: frozenset[int] = frozenset((match.node,))
         if check.past:
             again = _nodes(stage, match, check.roles) | stops
-            starts = past & reached - {match.node}
+            starts = past & seen - {match.node}
             parts = (visited(stage, match.function, at, {}, {}, again) for at in starts)
-            reached = frozenset().union(*parts)
+            seen = frozenset().union(*parts)
         for other, slot in sinks:
-            if other.node in reached - starts and known.of(other, slot) == place:
+            if other.node in seen - starts and known.of(other, slot) in wanted:
                 yield from _reported(stage, rule, check, other, [match.span])
                 return
 
@@ -120,6 +129,35 @@ def _nodes(stage: Stage, match: Match, roles: tuple[str, ...]) -> frozenset[int]
         for role in roles
         for other in table.get(role, ())
         if other.function == match.function
+    )
+
+
+def _inside(stage: Stage, match: Match, roles: tuple[str, ...]) -> frozenset[int]:
+    """The steps of the function of a match that call functions of the unit which play a role."""
+    table = played(stage)
+    playing = {other.function for role in roles for other in table.get(role, ())}
+    nodes = stage.unit.module.functions[match.function].nodes
+    return frozenset(
+        at
+        for at, node in enumerate(nodes)
+        for expr in (walk(node.evaluates) if playing and node.evaluates is not None else ())
+        if isinstance(expr, Call)
+        and any(playing & reached(stage.unit, body) for body in called(stage.unit, expr))
+    )
+
+
+def _tied(
+    stage: Stage, known: Objects, check: Check, match: Match, place: Place
+) -> frozenset[Place | None]:
+    """The objects of sinks: the very one, or those that calls of the function tie to it."""
+    role, _, slot = check.tied.partition(".")
+    if not role:
+        return frozenset((place,))
+    return frozenset(
+        tied
+        for other in played(stage).get(role, ())
+        if other.function == match.function and known.of(other, check.argument) == place
+        if (tied := known.of(other, slot)) is not None
     )
 
 

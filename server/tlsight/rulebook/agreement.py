@@ -61,7 +61,8 @@ def _declared(libraries: Mapping[str, Library]) -> frozenset[str]:
 
 
 def _unbound(check: Check, bound: _Bound) -> Iterator[Problem]:
-    sinks = (sink.partition(".")[0] for sink in (*check.sinks, *check.sources, *check.through))
+    dotted = (*check.sinks, *check.sources, *check.through, *filter(None, (check.tied,)))
+    sinks = (sink.partition(".")[0] for sink in dotted)
     named = (*check.unless, *check.despite, *check.only_with, *check.not_as)
     named = (*named, *check.needs_one, *check.given, *check.past, *check.of)
     named = (*named, check.on) if check.on else named
@@ -73,7 +74,7 @@ def _unbound(check: Check, bound: _Bound) -> Iterator[Problem]:
 
 def _without_slot(check: Check, bound: _Bound) -> Iterator[Problem]:
     wanted = [(role, check.argument) for role in check.roles if check.argument]
-    for sink in (*check.sinks, *check.sources, *check.through):
+    for sink in (*check.sinks, *check.sources, *check.through, *filter(None, (check.tied,))):
         role, _, argument = sink.partition(".")
         if argument:
             wanted.append((role, argument))
@@ -165,7 +166,7 @@ def _undeclared(binding: Binding, declared: frozenset[str]) -> Iterator[Problem]
         names += [
             condition.rpartition(" ")[2].removeprefix("-")
             for condition in conditions
-            if condition not in _CONDITION_WORDS
+            if condition.removeprefix("except ") not in _CONDITION_WORDS
         ]
     if binding.mend:
         names += [text for text in binding.mend.set.values() if _QUALIFIED.fullmatch(text)]

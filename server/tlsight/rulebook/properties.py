@@ -71,6 +71,7 @@ _OWNERS = {
     "results": ("typestate",),
     "assumes": ("typestate",),
     "past": ("typestate",),
+    "tied": ("typestate",),
     "decides": ("typestate",),
     "of": ("taint",),
     "on": ("taint",),
@@ -168,6 +169,7 @@ def _check(kind: str, table: Table) -> Check:
         results=table.texts("results"),
         assumes=table.number_by_name("assumes", signed=True),
         past=table.texts("past"),
+        tied=table.text("tied"),
         decides=table.flag("decides"),
         of=table.texts("of"),
         on=table.text("on"),
@@ -196,8 +198,9 @@ def _check(kind: str, table: Table) -> Check:
             table.complain(
                 "'given' and 'needs-one' are asked of the object that 'on' names", "wrong"
             )
-    for word in ("sinks", "sources", "through"):
-        for name in getattr(check, word):
+    for word in ("sinks", "sources", "through", "tied"):
+        names = getattr(check, word)
+        for name in (names,) if isinstance(names, str) and names else names:
             if not _SINK.fullmatch(name):
                 table.complain(f"'{name}' is no 'role' or 'role.argument'", word, name)
     table.end()
