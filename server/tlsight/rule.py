@@ -287,6 +287,8 @@ class Check:
     """A role: `given` and `needs_one` are asked of the object that it yields its result from."""
     near: str = ""
     """A regular expression: only where it matches a name in what was found, or around it."""
+    unmeasured: bool = False
+    """Only where the result of the call in `roles` is not compared with what another call says."""
     decides: bool = False
     """Only where the result of the call decides which way the code takes."""
     tied: str = ""

@@ -16,6 +16,7 @@ from tlsight.engine.callees import called
 from tlsight.engine.flow import Definition, definitions, reaching
 from tlsight.engine.index import tail
 from tlsight.engine.match import Match, call_matches
+from tlsight.engine.objects import objects
 from tlsight.engine.origin import may_write, root
 from tlsight.engine.roles import Stage, plays
 from tlsight.engine.unit import path, strip
@@ -109,12 +110,26 @@ class _Search:
                 if inner is not None:
                     self.follow(function, node, inner, frame)
                 return
+        if self._carries(function, node, call, frame):
+            return
         inside = _Frame(call, function, node, frame)
         if _depth(inside) <= _DEPTH:
             for body in called(self.unit, call):
                 for at, item in enumerate(self.unit.module.functions[body].nodes):
                     if item.act is Act.RETURN and item.expr is not None:
                         self.follow(body, at, item.expr, inside)
+
+    def _carries(self, function: int, node: int, call: Call, frame: _Frame | None) -> bool:
+        """Effect: follows what a smart pointer is made of or points to. Whether this is one."""
+        known = objects(self.stage)
+        kind = self.unit.type_of(function, call) or ""
+        if isinstance(call.callee, Member) and "*" in kind and known.unwraps(function, call):
+            self.follow(function, node, call.callee.base, frame)
+        elif known.wraps(call):
+            self.follow(function, node, call.arguments[0], frame)
+        else:
+            return False
+        return True
 
     def _matches(self, function: int, node: int, call: Call) -> list[Match]:
         found = call_matches(self.stage.index, self.unit, function, node, call)
@@ -142,13 +157,20 @@ class _Search:
                 self._field(function, expr)
             else:
                 self._local(function, node, name, home, frame)
-        if isinstance(expr, Member) and not self._is_ours(function, expr):
+        if isinstance(expr, Member) and self._is_part(function, expr):
             self.follow(function, node, expr.base, frame)
 
-    def _is_ours(self, function: int, expr: Member) -> bool:
-        """Whether a member is a field of a class of this text: what is in it is told by name."""
+    def _is_part(self, function: int, expr: Member) -> bool:
+        """Whether a member is a part of what a library keeps, in a union without name perhaps.
+
+        Of any other class the fields stand for themselves.
+        """
         owner = self.unit.receiver_type(function, expr)
-        return owner is not None and owner in self.unit.module.declarations.records
+        if owner and self.stage.index.declares(owner):
+            return True
+        base = strip(expr.base)
+        named = owner is not None and self.unit.declares(owner)
+        return not named and isinstance(base, Member) and self._is_part(function, base)
 
     def _local(self, function: int, node: int, name: str, home: int, frame: _Frame | None) -> None:
         """Effect: follows what reaches a local; of one that a lambda holds, all that is set."""

@@ -264,7 +264,7 @@ class Objects:
         known = self._results.get(id(call))
         if known is not None:
             return known
-        if self._unwraps(number, call):
+        if self.unwraps(number, call):
             assert isinstance(call.callee, Member)
             inner = self._place(number, call.callee.base)
             if inner is not None:
@@ -278,7 +278,7 @@ class Objects:
             self._class(place).made.append(call.span)
         elif bodies:
             return place
-        elif self._wraps(call):
+        elif self.wraps(call):
             self._hand(number, call.arguments[0], place)
         elif self._is_library(number, call) or self._is_aggregate(call):
             self._class(place).told = True
@@ -286,7 +286,7 @@ class Objects:
             self._class(place).open = True  # made, and perhaps prepared, elsewhere
         return place
 
-    def _wraps(self, call: Call) -> bool:
+    def wraps(self, call: Call) -> bool:
         """Whether a call only moves, or wraps, the one object that it is handed."""
         if len(call.arguments) != 1 or not isinstance(call.callee, Name):
             return False
@@ -303,7 +303,7 @@ class Objects:
             for parameter, argument in zip(parameters, call.arguments, strict=False):
                 if parameter.name:
                     self._pass(number, argument, (body, parameter.name))
-        if bodies or self._wraps(call):
+        if bodies or self.wraps(call):
             return
         if self._keeps(number, call):
             kept = (
@@ -375,7 +375,7 @@ class Objects:
         own = self.unit.module.declarations.records
         return name in ("struct", "union", "class") or self.unit.record_name(name) in own
 
-    def _unwraps(self, number: int, call: Call) -> bool:
+    def unwraps(self, number: int, call: Call) -> bool:
         """Whether a call only gives what a smart pointer points to."""
         if call.arguments or not isinstance(call.callee, Member) or call.callee.arrow:
             return False
@@ -416,7 +416,7 @@ class Objects:
                 expr = expr.operand
             elif isinstance(expr, Index):
                 expr = expr.base
-            elif isinstance(expr, Call) and self._unwraps(number, expr):
+            elif isinstance(expr, Call) and self.unwraps(number, expr):
                 assert isinstance(expr.callee, Member)
                 expr = expr.callee.base
             else:

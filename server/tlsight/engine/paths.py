@@ -94,6 +94,25 @@ def decides(stage: Stage, match: Match) -> bool:
     return any(_is_asked(node, match.site, held) for node in nodes)
 
 
+def is_measured(stage: Stage, match: Match) -> bool:
+    """Whether the result of a call, a length perhaps, is compared with another that is known."""
+    if not isinstance(match.site, Call):
+        return False
+    call = match.site
+    nodes = stage.unit.module.functions[match.function].nodes
+    held = {name for node in nodes for name in _held(node, call)}
+    return any(
+        isinstance(item, Binary)
+        and item.operator in _COMPARISONS
+        and any(
+            _is_of(side, call, held) and isinstance(strip(other), Call)
+            for side, other in ((item.left, item.right), (item.right, item.left))
+        )
+        for node in nodes
+        for item in (walk(node.evaluates) if node.evaluates is not None else ())
+    )
+
+
 def _held(node: Node, call: Call) -> Iterator[str]:
     """The names to which a step gives the value of a call."""
     if node.act is Act.DECLARE and node.variable is not None:

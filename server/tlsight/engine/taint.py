@@ -15,6 +15,7 @@ from tlsight.engine.descent import RESULT, descent
 from tlsight.engine.index import tail
 from tlsight.engine.match import Match
 from tlsight.engine.objects import Objects, Place, objects
+from tlsight.engine.paths import is_measured
 from tlsight.engine.report import finding
 from tlsight.engine.roles import Stage, excused, played
 from tlsight.engine.unit import last_name, strip
@@ -22,6 +23,8 @@ from tlsight.finding import Finding, Related
 from tlsight.ir import Binary, Call, Expr, Index, Literal, Member, Name, SizeOf, Unary, walk
 from tlsight.rule import Check, Property
 
+_SHORTEST = 3
+"""Letters and digits of a literal that may be a name; fewer are a mark, such as `CN=` or `*.`."""
 _NUMBERS = (Binary, SizeOf)
 """Expressions that are numbers or truths, whatever is in them."""
 
@@ -42,7 +45,7 @@ def check_taint(stage: Stage, rule: Property, check: Check) -> Iterator[Finding]
     if not any(role in played(stage) for role in check.roles):
         return
     for item in (*_calls(stage, check), *_operators(stage)):
-        if any(_is_empty(side) for side in item.sides):
+        if any(_is_no_name(side) for side in item.sides):
             continue
         sources = [_source(stage, check, item, side) for side in item.sides]
         source = next((found for found in sources if found is not None), None)
@@ -91,18 +94,24 @@ def _is_no_text(stage: Stage, function: int, side: Expr) -> bool:
     return isinstance(side, (Unary, *_NUMBERS))
 
 
-def _is_empty(side: Expr) -> bool:
+def _is_no_name(side: Expr) -> bool:
+    """Whether an operand is a literal too short for a name: nothing, or a mark to look for."""
     side = strip(side)
-    return isinstance(side, Literal) and side.value == ""
+    if not isinstance(side, Literal) or not isinstance(side.value, str):
+        return False
+    return sum(letter.isalnum() for letter in side.value) < _SHORTEST
 
 
 def _source(stage: Stage, check: Check, item: _Comparison, side: Expr) -> Match | None:
     """The call of `roles` from which an operand comes, if all that is asked of it holds."""
     steps = descent(stage, item.function, item.node, side)
-    source = next((step for step in steps if _plays_one(step, check.roles)), None)
+    candidates = [step for step in steps if _plays_one(step, check.roles)]
+    source = min(candidates, key=lambda step: not stage.unit.live(step.span), default=None)
     if source is None or excused(stage, check, source):
         return None
     if not all(any(_plays_one(step, (role,)) for step in steps) for role in check.of):
+        return None
+    if check.unmeasured and is_measured(stage, source):
         return None
     if check.near and not _is_near(stage, check, item):
         return None

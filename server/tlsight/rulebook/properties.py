@@ -76,6 +76,7 @@ _OWNERS = {
     "of": ("taint",),
     "on": ("taint",),
     "near": ("taint",),
+    "unmeasured": ("taint",),
 }
 """Words that checks of some kinds have, and no other."""
 
@@ -174,6 +175,7 @@ def _check(kind: str, table: Table) -> Check:
         of=table.texts("of"),
         on=table.text("on"),
         near=table.pattern("near"),
+        unmeasured=table.flag("unmeasured"),
         unless=table.texts("unless"),
         despite=table.texts("despite"),
         only_with=table.texts("only-with"),
