@@ -56,9 +56,14 @@ class _Frame:
 
 def descent(stage: Stage, function: int, node: int, expr: Expr) -> tuple[Match, ...]:
     """The calls that a value has come through, nearest first; empty if none is known."""
-    search = _Search(stage)
-    search.follow(function, node, expr, None)
-    return tuple(search.found.values())
+    key = ("descent", function, node, id(expr))
+    known = stage.unit.cache.get(key)
+    if known is None:
+        search = _Search(stage)
+        search.follow(function, node, expr, None)
+        known = stage.unit.cache[key] = tuple(search.found.values())
+    assert isinstance(known, tuple)
+    return known
 
 
 class _Search:

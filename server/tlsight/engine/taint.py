@@ -73,8 +73,16 @@ def _calls(stage: Stage, check: Check) -> Iterator[_Comparison]:
             yield _Comparison(match.function, match.node, match.site, match.spelled, tuple(sides))
 
 
-def _operators(stage: Stage) -> Iterator[_Comparison]:
+def _operators(stage: Stage) -> tuple[_Comparison, ...]:
     """The comparisons by `==` and `!=` of what may be a text."""
+    known = stage.unit.cache.get("comparisons")
+    if known is None:
+        known = stage.unit.cache["comparisons"] = tuple(_by_operator(stage))
+    assert isinstance(known, tuple)
+    return known
+
+
+def _by_operator(stage: Stage) -> Iterator[_Comparison]:
     for number, function in enumerate(stage.unit.module.functions):
         for at, node in enumerate(function.nodes):
             for expr in walk(node.evaluates) if node.evaluates is not None else ():
