@@ -149,6 +149,42 @@ forms = ["bring(out, size)"]
 
 [call.permit]
 forms = ["permit(object)"]
+[call.holder]
+forms = ["holder_of(object)"]
+gives = { result = "object" }
+
+[call.label]
+forms = ["label_of(from)"]
+gives = { result = "from" }
+
+[call.label-into]
+role = "label"
+forms = ["label_into(from, text)"]
+gives = { text = "from" }
+
+[call.copied]
+forms = ["copy_text(to, from)"]
+gives = { to = "from" }
+
+[call.same-text]
+forms = ["same_text(left, right)"]
+
+[call.stamp]
+forms = ["stamp_of(object, stamp)"]
+gives = { object = "stamp" }
+
+[call.check-stamp]
+forms = ["check_stamp(stamp)"]
+
+[call.state]
+forms = ["state_of(object)"]
+
+[call.attach]
+forms = ["attach(object, channel)"]
+
+[call.put]
+forms = ["put(channel, data)"]
+where = { data = "except literal" }
 
 [call.text]
 role = "conversion"
@@ -198,6 +234,18 @@ object *options_of(object *o);
 int prepare(object *o);
 int start(object *o);
 void mark(object *o);
+struct holder { struct { char *label; } u; };
+holder *holder_of(object *o);
+char *label_of(holder *h);
+int label_into(holder *h, char *text);
+void copy_text(char *to, const char *from);
+int length_of(const char *text);
+int same_text(const char *left, const char *right);
+void stamp_of(object *o, int **stamp);
+int check_stamp(const int *stamp);
+int state_of(object *o);
+void attach(object *o, int channel);
+void put(int channel, const char *data);
 class Gadget { public: Gadget(); void prepare(); void start(); };
 namespace Demo { enum Level { Low = 1, High = 3 }; }
 class Text { public: Text(const char *content); };
@@ -315,6 +363,40 @@ PROPERTIES = {
         "typestate",
         'roles = ["three"]\nargument = "object"\nwrong = "reaches"\nresults = ["1"]\n'
         'needs-one = ["start"]\nsinks = ["change"]',
+    ),
+    "unstamped": (
+        "typestate",
+        'roles = ["stamp"]\nargument = "object"\nwrong = "never"\nneeds-one = ["check-stamp"]',
+    ),
+    "believed": (
+        "typestate",
+        'roles = ["state"]\nargument = "object"\nwrong = "never"\ndecides = true\n'
+        'needs-one = ["prepare"]',
+    ),
+    "put-after": (
+        "typestate",
+        'roles = ["start"]\nargument = "object"\nwrong = "reaches"\nresults = ["-1"]\n'
+        'sinks = ["put.channel"]\ntied = "attach.channel"',
+    ),
+    "marked-after": (
+        "typestate",
+        'roles = ["start"]\nargument = "object"\nwrong = "reaches"\nsinks = ["mark"]\n'
+        'needs-one = ["prepare"]',
+    ),
+    "label-compared": (
+        "taint",
+        'roles = ["label"]\nwrong = "compared"\nsinks = ["same-text.left", "same-text.right"]\n'
+        'of = ["holder"]\nunmeasured = true',
+    ),
+    "label-believed": (
+        "taint",
+        'roles = ["label"]\nwrong = "compared"\nsinks = ["same-text.left"]\non = "holder"\n'
+        'given = ["start"]\nneeds-one = ["prepare"]',
+    ),
+    "label-near": (
+        "taint",
+        'roles = ["label"]\nwrong = "compared"\nsinks = ["same-text.left", "same-text.right"]\n'
+        'near = "host"',
     ),
     "unguarded": (
         "result",

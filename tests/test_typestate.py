@@ -141,3 +141,72 @@ def test_a_class_that_is_declared_elsewhere_may_do_more(bench: Bench) -> None:
     assert 1 == len(bench.found(text, "unprepared"))
     findings = check(bench.index, replace(unit, header=True, cache={}), Config(), lambda: ())
     assert "unprepared" not in {item.rule for item in findings}
+
+
+def test_what_a_call_puts_out_is_known(bench: Bench) -> None:
+    """What is done to it is done to the object, and its absence can be claimed of it."""
+    text = "void f() {{ object *o = create(); int *s; stamp_of(o, {}); {} }}"
+
+    assert 1 == len(bench.found(text.format("&s", ""), "unstamped"))
+    assert 1 == len(bench.found(text.format("0", "check_stamp(s);"), "unstamped"))
+    assert [] == bench.found(text.format("&s", "check_stamp(s);"), "unstamped")
+    assert [] == bench.found("void g(int *);" + text.format("&s", "g(s);"), "unstamped")
+
+
+@pytest.mark.parametrize(
+    ("use", "count"),
+    [
+        ("return state_of(o) == 1;", 1),
+        ("if (state_of(o)) return 1;", 1),
+        ("if (!state_of(o)) return 1;", 1),
+        ("int s = state_of(o); if (s != 2) return 1;", 1),
+        ("int s; if ((s = state_of(o)) != 2) return 1;", 1),
+        ("switch (state_of(o)) { case 1: return 1; }", 1),
+        ("print(state_of(o));", 0),
+        ("int s = state_of(o); print(s);", 0),
+        ("state_of(o);", 0),
+    ],
+)
+def test_a_result_decides_if_it_is_looked_at(bench: Bench, use: str, count: int) -> None:
+    text = f"void print(int); int f() {{ object *o = create(); {use} return 0; }}"
+
+    assert count == len(bench.found(text, "believed"))
+
+
+@pytest.mark.parametrize(
+    ("body", "count"),
+    [
+        ("attach(o, c); if (start(o) < 0) put(c, d);", 1),
+        ("attach(o, c); int r = start(o); if (r == 1) return; put(c, d);", 1),
+        ("attach(o, c); if (start(o) < 0) return; put(c, d);", 0),
+        ("attach(o, c); if (start(o) < 0) put(e, d);", 0),
+        ("if (start(o) < 0) put(c, d);", 0),
+        ('attach(o, c); if (start(o) < 0) put(c, "bye");', 0),
+    ],
+)
+def test_a_step_on_what_is_tied_to_the_object(bench: Bench, body: str, count: int) -> None:
+    text = f"void f(object *o, int c, int e, char *d) {{ {body} }}"
+
+    assert count == len(bench.found(text, "put-after"))
+
+
+@pytest.mark.parametrize(
+    ("body", "count"),
+    [
+        ("start(o); mark(o);", 1),
+        ("start(o); prepare(o); mark(o);", 0),
+        ("start(o); helper(o); mark(o);", 0),
+        ("start(o); other(o); mark(o);", 1),
+        ("start(o); unknown(o); mark(o);", 0),
+    ],
+)
+def test_what_is_done_in_between_may_stand_in_a_function(
+    bench: Bench, body: str, count: int
+) -> None:
+    """Of this text; code that is not here may do it too."""
+    text = (
+        "void unknown(object *); static void helper(object *o) { prepare(o); }"
+        f" static void other(object *o) {{ shut(o); }} void f(object *o) {{ {body} }}"
+    )
+
+    assert count == len(bench.found(text, "marked-after"))

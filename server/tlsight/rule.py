@@ -321,6 +321,18 @@ class Check:
     """Only where the object is made in this function, and nothing else is made of it."""
     same: tuple[str, ...] = ()
     """Slots of the roles that must hold the same when the step is repeated."""
+    of: tuple[str, ...] = ()
+    """Roles through all of which the data must have come."""
+    on: str = ""
+    """A role: `given` and `needs_one` are asked of the object that it yields its result from."""
+    near: str = ""
+    """A regular expression: only where it matches a name in what was found, or around it."""
+    unmeasured: bool = False
+    """Only where the result of the call in `roles` is not compared with what another call says."""
+    decides: bool = False
+    """Only where the result of the call decides which way the code takes."""
+    tied: str = ""
+    """`role.argument`: the sinks' object is what a call in this role ties to the other."""
     past: tuple[str, ...] = ()
     """Roles of which one must be played on the way."""
     insert: str = ""

@@ -18,6 +18,7 @@ from tlsight.engine.match import tags_at
 from tlsight.engine.portrait import portrait
 from tlsight.engine.result import check_result
 from tlsight.engine.roles import Stage, abandoned, played
+from tlsight.engine.taint import check_taint
 from tlsight.engine.typestate import check_typestate
 from tlsight.engine.unit import Unit
 from tlsight.finding import Evidence, Finding, Portrait, Suppression, Unanalysed
@@ -110,6 +111,8 @@ def _checked(stage: Stage, rule: Property, suites: Suites) -> Iterator[Finding |
             yield from check_result(stage, rule, item)
         elif rule.kind == "callback":
             yield from check_callback(stage, rule, item)
+        elif rule.kind == "taint":
+            yield from check_taint(stage, rule, item)
         elif rule.kind == "typestate":
             yield from check_typestate(stage, rule, item)
 

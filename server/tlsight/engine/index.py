@@ -60,7 +60,7 @@ class Index:
 
     def numbered(self, names: Iterable[str]) -> tuple[int, ...]:
         """The values of constants by name, or of numbers as spelled; unknown ones are left out."""
-        found = (self.numbers.get(name, integer(name)) for name in names)
+        found = (self.numbers.get(name, signed(name)) for name in names)
         return tuple(number for number in found if number is not None)
 
     def declares(self, record: str | None) -> bool:
@@ -130,6 +130,12 @@ def integer(text: str) -> int | None:
         return None
     digits = match[1]
     return int(digits, 8) if re.fullmatch(r"0[0-7]+", digits) else int(digits, 0)
+
+
+def signed(text: str) -> int | None:
+    """The value of an integer literal with a sign before it, perhaps."""
+    number = integer(text.removeprefix("-"))
+    return -number if number is not None and text.startswith("-") else number
 
 
 def number_of(macro: Macro) -> int | None:

@@ -16,6 +16,7 @@ from itertools import pairwise
 from tlsight.engine.callees import called
 from tlsight.engine.index import tail
 from tlsight.engine.match import Match
+from tlsight.engine.origin import may_write
 from tlsight.engine.roles import Stage, played
 from tlsight.engine.unit import bare, last_name, strip
 from tlsight.ir import (
@@ -290,7 +291,7 @@ class Objects:
         known = self._results.get(id(call))
         if known is not None:
             return known
-        if self._unwraps(number, call):
+        if self.unwraps(number, call):
             assert isinstance(call.callee, Member)
             inner = self._place(number, call.callee.base)
             if inner is not None:
@@ -304,7 +305,7 @@ class Objects:
             self._class(place).made.append(call.span)
         elif bodies:
             return place
-        elif self._wraps(call):
+        elif self.wraps(call):
             self._hand(number, call.arguments[0], place)
         elif self._is_library(number, call) or self._is_aggregate(call):
             self._class(place).told = True
@@ -312,7 +313,7 @@ class Objects:
             self._class(place).open = True  # made, and perhaps prepared, elsewhere
         return place
 
-    def _wraps(self, call: Call) -> bool:
+    def wraps(self, call: Call) -> bool:
         """Whether a call only moves, or wraps, the one object that it is handed."""
         if len(call.arguments) != 1 or not isinstance(call.callee, Name):
             return False
@@ -329,7 +330,7 @@ class Objects:
             for parameter, argument in zip(parameters, call.arguments, strict=False):
                 if parameter.name:
                     self._pass(number, argument, (body, parameter.name))
-        if bodies or self._wraps(call):
+        if bodies or self.wraps(call):
             return
         if self._keeps(number, call):
             kept = (
@@ -401,7 +402,7 @@ class Objects:
         own = self.unit.module.declarations.records
         return name in ("struct", "union", "class") or self.unit.record_name(name) in own
 
-    def _unwraps(self, number: int, call: Call) -> bool:
+    def unwraps(self, number: int, call: Call) -> bool:
         """Whether a call only gives what a smart pointer points to."""
         if call.arguments or not isinstance(call.callee, Member) or call.callee.arrow:
             return False
@@ -442,7 +443,7 @@ class Objects:
                 expr = expr.operand
             elif isinstance(expr, Index):
                 expr = expr.base
-            elif isinstance(expr, Call) and self._unwraps(number, expr):
+            elif isinstance(expr, Call) and self.unwraps(number, expr):
                 assert isinstance(expr.callee, Member)
                 expr = expr.callee.base
             else:
@@ -538,6 +539,18 @@ class Objects:
             one, other = self.of(match, left), self.of(match, right)
             if one is not None and other is not None and one != other:
                 self._class(one).gives.add(other)
+                if self._is_put_out(match, right):
+                    self._class(other).told = True
+
+    def _is_put_out(self, match: Match, slot: str) -> bool:
+        """Whether a call writes to what a slot is the address of: pages know what it puts there."""
+        expr, position = match.arguments.get(slot), match.position(slot)
+        if expr is None or position is None or not isinstance(match.site, Call):
+            return False
+        value = strip(expr)
+        if not isinstance(value, Unary) or value.operator != "&":
+            return False
+        return may_write(self.stage, match.function, match.site, position, expr)
 
 
 def objects(stage: Stage) -> Objects:

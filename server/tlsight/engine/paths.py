@@ -7,12 +7,13 @@ answer is None, which means unknown.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 from tlsight.engine.callees import called
+from tlsight.engine.match import Match
 from tlsight.engine.roles import Stage
-from tlsight.engine.unit import path
+from tlsight.engine.unit import path, strip
 from tlsight.engine.values import possible
 from tlsight.ir import (
     Act,
@@ -36,6 +37,8 @@ BUDGET = 5_000
 """States of one walk."""
 _DEPTH = 3
 """Calls of functions of the unit that are walked through in turn."""
+
+_COMPARISONS = ("==", "!=", "<", ">", "<=", ">=")
 
 Numbers = Mapping[str, int]
 
@@ -92,6 +95,75 @@ def walked(
     if found is None:
         return frozenset(), frozenset()
     return frozenset(walk_.seen), frozenset(item.value for item in found)
+
+
+def decides(stage: Stage, match: Match) -> bool:
+    """Whether the result of a call decides something: it is tested, compared or returned.
+
+    What is only printed, or asked what it is called, decides nothing.
+    """
+    if not isinstance(match.site, Call):
+        return False
+    nodes = stage.unit.module.functions[match.function].nodes
+    held = {name for node in nodes for name in _held(node, match.site)}
+    return any(_is_asked(node, match.site, held) for node in nodes)
+
+
+def is_measured(stage: Stage, match: Match) -> bool:
+    """Whether the result of a call, a length perhaps, is compared with another that is known."""
+    if not isinstance(match.site, Call):
+        return False
+    call = match.site
+    nodes = stage.unit.module.functions[match.function].nodes
+    held = {name for node in nodes for name in _held(node, call)}
+    return any(
+        isinstance(item, Binary)
+        and item.operator in _COMPARISONS
+        and any(
+            _is_of(side, call, held) and isinstance(strip(other), Call)
+            for side, other in ((item.left, item.right), (item.right, item.left))
+        )
+        for node in nodes
+        for item in (walk(node.evaluates) if node.evaluates is not None else ())
+    )
+
+
+def _held(node: Node, call: Call) -> Iterator[str]:
+    """The names to which a step gives the value of a call."""
+    if node.act is Act.DECLARE and node.variable is not None:
+        if node.variable.initial is not None and _is_of(node.variable.initial, call, set()):
+            yield node.variable.name
+    elif node.evaluates is not None:
+        for expr in walk(node.evaluates):
+            if isinstance(expr, Assign) and _is_of(expr.value, call, set()):
+                name = path(expr.target)
+                if name is not None:
+                    yield name
+
+
+def _is_asked(node: Node, call: Call, held: Collection[str]) -> bool:
+    """Whether a step looks at the value of a call, itself or by a name that holds it."""
+    expr = node.evaluates
+    if expr is None:
+        return False
+    if node.act in (Act.TEST, Act.SWITCH, Act.RETURN) and _is_of(expr, call, held):
+        return True
+    return any(
+        isinstance(item, Binary)
+        and item.operator in _COMPARISONS
+        and (_is_of(item.left, call, held) or _is_of(item.right, call, held))
+        for item in walk(expr)
+    )
+
+
+def _is_of(expr: Expr, call: Call, held: Collection[str]) -> bool:
+    """Whether an expression has the value of a call, or the truth of it."""
+    expr = strip(expr)
+    if isinstance(expr, Unary) and expr.operator == "!":
+        return _is_of(expr.operand, call, held)
+    if isinstance(expr, Assign):
+        return _is_of(expr.value, call, held)
+    return expr is call or (not isinstance(expr, Call) and path(expr) in held)
 
 
 class _Walk:

@@ -166,6 +166,8 @@ def holds(stage: Stage, match: Match, slot: str, condition: str) -> bool:
 def _is_surely(stage: Stage, match: Match, slot: str, name: str) -> bool:
     """Whether an argument is a constant, whatever way the code takes."""
     values = stage.values(match, slot)
+    if name == "literal":
+        return bool(values) and all(value.content for value in values)
     return bool(values) and all(_is_constant(stage, value, name) for value in values)
 
 

@@ -78,12 +78,11 @@ def _declared(libraries: Mapping[str, Library]) -> frozenset[str]:
 
 
 def _unbound(check: Check, bound: _Bound) -> Iterator[Problem]:
-    sinks = (
-        sink.partition(".")[0]
-        for sink in (*check.sinks, *check.sources, *check.through, *check.better)
-    )
+    dotted = (*check.sinks, *check.sources, *check.through, *check.better)
+    sinks = (sink.partition(".")[0] for sink in (*dotted, *filter(None, (check.tied,))))
     named = (*check.unless, *check.despite, *check.only_with, *check.not_as, *check.unless_tested)
-    named = (*named, *check.needs_one, *check.given, *check.past)
+    named = (*named, *check.needs_one, *check.given, *check.past, *check.of)
+    named = (*named, *filter(None, (check.on, check.insert)))
     for role in (*check.roles, *sinks, *named):
         if role not in bound:
             hint = nearest(role, bound)
@@ -92,7 +91,8 @@ def _unbound(check: Check, bound: _Bound) -> Iterator[Problem]:
 
 def _without_slot(check: Check, bound: _Bound) -> Iterator[Problem]:
     wanted = [(role, check.argument) for role in check.roles if check.argument]
-    for sink in (*check.sinks, *check.sources, *check.through, *check.better):
+    dotted = (*check.sinks, *check.sources, *check.through, *check.better)
+    for sink in (*dotted, *filter(None, (check.tied,))):
         role, _, argument = sink.partition(".")
         if argument:
             wanted.append((role, argument))
@@ -187,7 +187,7 @@ def _undeclared(binding: Binding, declared: frozenset[str]) -> Iterator[Problem]
         names += [
             condition.rpartition(" ")[2].removeprefix("-")
             for condition in conditions
-            if condition not in _CONDITION_WORDS
+            if condition.removeprefix("except ") not in _CONDITION_WORDS
         ]
     if binding.mend:
         names += [text for text in binding.mend.set.values() if _QUALIFIED.fullmatch(text)]

@@ -16,7 +16,7 @@ from tlsight.rulebook.markdown import Page
 from tlsight.rulebook.table import Table, nearest, read_tables
 
 ASPECTS = ("practice", "errors", "cookie", "memory", "integrity", "input")
-KINDS = ("argument", "result", "callback", "typestate")
+KINDS = ("argument", "result", "callback", "typestate", "taint")
 JUDGEMENTS = ("judge", "minimum", "needs", "constant", "matches", "capacity")
 WRONGS = (
     "unchecked",
@@ -38,6 +38,7 @@ CALLBACK_WRONGS = (
     "overflows",
 )
 TYPESTATE_WRONGS = ("never", "not-before", "reaches", "left-over", "differs")
+TAINT_WRONGS = ("compared",)
 TAGS = ("deprecated",)
 PLACEHOLDERS = (
     "call",
@@ -58,7 +59,7 @@ _ID = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 _SINK = re.compile(r"[a-z][a-z0-9-]*(\.[a-z][a-z0-9-]*)?")
 _NEED_SINKS = (
     *("as-length", "unclassified", "unreported"),
-    *("plays", "length-trusted", "reaches", "left-over", "differs"),
+    *("plays", "length-trusted", "reaches", "left-over", "differs", "compared"),
 )
 _NEED_ARGUMENT = (
     *("data-unguarded", "ignores", "from", "not-from"),
@@ -66,20 +67,26 @@ _NEED_ARGUMENT = (
 )
 _NEED_SOURCES = ("from", "not-from", "made-inside")
 _OWNERS = {
-    "through": "callback",
-    "better": "callback",
-    "needs-one": "typestate",
-    "given": "typestate",
-    "insert": "typestate",
-    "results": "typestate",
-    "assumes": "typestate",
-    "past": "typestate",
-    "instead": "typestate",
-    "same": "typestate",
-    "lone": "typestate",
-    "perhaps": "typestate",
+    "through": ("callback",),
+    "needs-one": ("typestate", "taint"),
+    "given": ("typestate", "taint"),
+    "results": ("typestate",),
+    "assumes": ("typestate",),
+    "past": ("typestate",),
+    "tied": ("typestate",),
+    "decides": ("typestate",),
+    "of": ("taint",),
+    "on": ("taint",),
+    "near": ("taint",),
+    "unmeasured": ("taint",),
+    "better": ("callback",),
+    "insert": ("typestate",),
+    "instead": ("typestate",),
+    "same": ("typestate",),
+    "lone": ("typestate",),
+    "perhaps": ("typestate",),
 }
-"""Words that one kind of check has, and no other."""
+"""Words that checks of some kinds have, and no other."""
 
 
 def read_property(
@@ -177,6 +184,12 @@ def _check(kind: str, table: Table) -> Check:
         same=table.texts("same"),
         lone=table.flag("lone"),
         perhaps=table.pattern("perhaps"),
+        tied=table.text("tied"),
+        decides=table.flag("decides"),
+        of=table.texts("of"),
+        on=table.text("on"),
+        near=table.pattern("near"),
+        unmeasured=table.flag("unmeasured"),
         unless=table.texts("unless"),
         unless_tested=table.texts("unless-tested"),
         despite=table.texts("despite"),
@@ -198,8 +211,15 @@ def _check(kind: str, table: Table) -> Check:
         _check_wrong(table, check, kind, CALLBACK_WRONGS)
     elif kind == "typestate":
         _check_wrong(table, check, kind, TYPESTATE_WRONGS)
-    for word in ("sinks", "sources", "through", "better"):
-        for name in getattr(check, word):
+    elif kind == "taint":
+        _check_wrong(table, check, kind, TAINT_WRONGS)
+        if (check.given or check.needs_one) and not check.on:
+            table.complain(
+                "'given' and 'needs-one' are asked of the object that 'on' names", "wrong"
+            )
+    for word in ("sinks", "sources", "through", "better", "tied"):
+        names = getattr(check, word)
+        for name in (names,) if isinstance(names, str) and names else names:
             if not _SINK.fullmatch(name):
                 table.complain(f"'{name}' is no 'role' or 'role.argument'", word, name)
     table.end()
@@ -242,9 +262,10 @@ def _check_wrong(table: Table, check: Check, kind: str, wrongs: tuple[str, ...])
     for word in (*JUDGEMENTS, "values"):
         if table.has(word):
             table.complain(f"'{word}' belongs to checks of kind 'argument'", word)
-    for word, owner in _OWNERS.items():
-        if kind != owner and table.has(word):
-            table.complain(f"'{word}' belongs to checks of kind '{owner}'", word)
+    for word, owners in _OWNERS.items():
+        if kind not in owners and table.has(word):
+            named = " or ".join(f"'{owner}'" for owner in owners)
+            table.complain(f"'{word}' belongs to checks of kind {named}", word)
 
 
 def _message(table: Table) -> str:

@@ -1,0 +1,174 @@
+"""Properties about where data ends that came from somewhere: behind `kind = "taint"`.
+
+A check asks of all that is compared whether a call in one of its roles has yielded it (`descent`).
+With `of`, that must have been made from something in turn; with `on`, it is asked what is done to
+the object from which that came, as `typestate` asks, and with the same care about absence.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from tlsight.engine.descent import RESULT, descent
+from tlsight.engine.excuses import excuse
+from tlsight.engine.index import tail
+from tlsight.engine.match import Match
+from tlsight.engine.objects import Objects, Place, objects
+from tlsight.engine.paths import is_measured
+from tlsight.engine.report import finding
+from tlsight.engine.roles import Stage, played
+from tlsight.engine.unit import last_name, strip
+from tlsight.finding import Evidence, Finding, Related
+from tlsight.ir import Binary, Call, Expr, Index, Literal, Member, Name, SizeOf, Unary, walk
+from tlsight.rule import Check, Property
+
+_SHORTEST = 3
+"""Letters and digits of a literal that may be a name; fewer are a mark, such as `CN=` or `*.`."""
+_NUMBERS = (Binary, SizeOf)
+"""Expressions that are numbers or truths, whatever is in them."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Comparison:
+    """A step that compares: the whole of it, how it is spelled, and what is compared."""
+
+    function: int
+    node: int
+    whole: Expr
+    spelled: str
+    sides: tuple[Expr, ...]
+
+
+def check_taint(stage: Stage, rule: Property, check: Check) -> Iterator[Finding | Evidence]:
+    """All findings of one check of a `taint` property, and what is right or open."""
+    if not any(role in played(stage) for role in check.roles):
+        return
+    wrong: set[int] = set()
+    for item in (*_calls(stage, check), *_operators(stage)):
+        if any(_is_no_name(side) for side in item.sides):
+            continue
+        sources = [_source(stage, check, item, side) for side in item.sides]
+        source = next((found for found in sources if found is not None), None)
+        if source is None or (len(sources) > 1 and None not in sources):
+            continue  # of two such names, none is what the other must be
+        here = replace(source, function=item.function, node=item.node)
+        words = {"value": item.spelled}
+        related = (Related(source.span, "it comes from here"),)
+        found = finding(stage, rule, check, here, item.whole.span, words, related=related)
+        if found is not None:
+            wrong.add(id(source.site))
+            yield found
+    for match in (match for role in check.roles for match in played(stage).get(role, ())):
+        if id(match.site) not in wrong:
+            seen = f"what {match.spelled} yields decides nothing here by a comparison of its text"
+            yield from held(stage, rule, match.function, match.span, seen)
+
+
+def _calls(stage: Stage, check: Check) -> Iterator[_Comparison]:
+    """The calls in a role of `sinks`, with what stands in the arguments after the dot."""
+    found: dict[int, tuple[Match, list[Expr]]] = {}
+    for sink in check.sinks:
+        role, _, slot = sink.partition(".")
+        for match in played(stage).get(role, ()):
+            expr = match.arguments.get(slot)
+            if expr is not None:
+                found.setdefault(id(match.site), (match, []))[1].append(expr)
+    for match, sides in found.values():
+        if isinstance(match.site, Call):
+            yield _Comparison(match.function, match.node, match.site, match.spelled, tuple(sides))
+
+
+def _operators(stage: Stage) -> tuple[_Comparison, ...]:
+    """The comparisons by `==` and `!=` of what may be a text."""
+    known = stage.unit.cache.get("comparisons")
+    if known is None:
+        known = stage.unit.cache["comparisons"] = tuple(_by_operator(stage))
+    assert isinstance(known, tuple)
+    return known
+
+
+def _by_operator(stage: Stage) -> Iterator[_Comparison]:
+    for number, function in enumerate(stage.unit.module.functions):
+        for at, node in enumerate(function.nodes):
+            for expr in walk(node.evaluates) if node.evaluates is not None else ():
+                if isinstance(expr, Binary) and expr.operator in ("==", "!="):
+                    sides = (strip(expr.left), strip(expr.right))
+                    if not any(_is_no_text(stage, number, side) for side in sides):
+                        yield _Comparison(number, at, expr, expr.operator, sides)
+
+
+def _is_no_text(stage: Stage, function: int, side: Expr) -> bool:
+    """Whether an operand is a number, null, or one character of a text."""
+    if isinstance(side, Literal):
+        return side.kind != "string"
+    if isinstance(side, Index):
+        kind = stage.unit.type_of(function, side.base) or "*"
+        return "*" in kind or "[" in kind
+    return isinstance(side, (Unary, *_NUMBERS))
+
+
+def _is_no_name(side: Expr) -> bool:
+    """Whether an operand is a literal too short for a name: nothing, or a mark to look for."""
+    side = strip(side)
+    if not isinstance(side, Literal) or not isinstance(side.value, str):
+        return False
+    return sum(letter.isalnum() for letter in side.value) < _SHORTEST
+
+
+def _source(stage: Stage, check: Check, item: _Comparison, side: Expr) -> Match | None:
+    """The call of `roles` from which an operand comes, if all that is asked of it holds."""
+    steps = descent(stage, item.function, item.node, side)
+    candidates = [step for step in steps if _plays_one(step, check.roles)]
+    source = min(candidates, key=lambda step: not stage.unit.live(step.span), default=None)
+    if source is None or excuse(stage, check, source) is not None:
+        return None
+    if not all(any(_plays_one(step, (role,)) for step in steps) for role in check.of):
+        return None
+    if check.unmeasured and is_measured(stage, source):
+        return None
+    if check.near and not _is_near(stage, check, item):
+        return None
+    asked = [step for step in steps if check.on and _plays_one(step, (check.on,))]
+    if check.on and not any(_is_so(stage, check, step) for step in asked):
+        return None
+    return source
+
+
+def _plays_one(match: Match, roles: tuple[str, ...]) -> bool:
+    return any(role in match.binding.roles for role in roles)
+
+
+def _is_near(stage: Stage, check: Check, item: _Comparison) -> bool:
+    """Whether a name in a comparison, or that of the function around, tells what it is for."""
+    around = tail(stage.unit.module.functions[item.function].name)
+    names = (around, *(name for side in item.sides for name in _names(side)))
+    return any(re.search(check.near, name, re.IGNORECASE) for name in names)
+
+
+def _names(expr: Expr) -> Iterator[str]:
+    for part in walk(expr):
+        if isinstance(part, Name):
+            yield part.text
+        elif isinstance(part, Member):
+            yield part.name
+        elif isinstance(part, Call):
+            yield last_name(part)
+
+
+def _is_so(stage: Stage, check: Check, match: Match) -> bool:
+    """Whether the object that a call gives its result from is as the check asks."""
+    known = objects(stage)
+    place = known.of(match, match.binding.gives.get(RESULT, ""))
+    return place is not None and any(_holds(known, check, item) for item in known.handed(place))
+
+
+def _holds(known: Objects, check: Check, place: Place) -> bool:
+    """Whether all of `given` is done to an object that is made here, and nothing that is needed."""
+    roles: set[str] = set()
+    for index, part in enumerate(known.closure(place)):
+        if part.open or part.returned or not (part.made or part.handed or (index and part.told)):
+            return False
+        roles |= part.roles
+    return roles >= set(check.given) and roles.isdisjoint(check.needs_one)
