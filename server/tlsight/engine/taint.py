@@ -17,7 +17,7 @@ from tlsight.engine.index import tail
 from tlsight.engine.match import Match
 from tlsight.engine.objects import Objects, Place, objects
 from tlsight.engine.paths import is_measured
-from tlsight.engine.report import finding
+from tlsight.engine.report import finding, held
 from tlsight.engine.roles import Stage, played
 from tlsight.engine.unit import last_name, strip
 from tlsight.finding import Evidence, Finding, Related
