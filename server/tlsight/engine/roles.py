@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from tlsight.engine.callees import denoted
 from tlsight.engine.index import Index, integer, spelled, tail
 from tlsight.engine.match import Match, around, matches, occasion, tags_at
-from tlsight.engine.releases import is_before
+from tlsight.engine.releases import is_before, is_without
 from tlsight.engine.unit import Unit, contradict, path
 from tlsight.engine.values import Value, name_value, possible
 from tlsight.ir import Act, Call, CallKind, Name
@@ -223,6 +223,8 @@ def excused(stage: Stage, check: Check, match: Match) -> bool:
     """Whether what else the unit does, or what the place is for, settles what a check found."""
     if check.not_near and _mentions(check.not_near, occasion(stage.unit, match)):
         return True
+    if _is_all_there_is(stage, match) or _hands_on(stage, match):
+        return True
     table = played(stage)
     if any(match.site is other.site for role in check.not_as for other in table.get(role, ())):
         return True
@@ -232,6 +234,26 @@ def excused(stage: Stage, check: Check, match: Match) -> bool:
     ):
         others = [other for other in others if other.function == match.function]
     return any(other.site is not match.site and _related(stage, match, other) for other in others)
+
+
+def _is_all_there_is(stage: Stage, match: Match) -> bool:
+    """Whether what the page puts in the place of a call is not there where it is compiled."""
+    better = match.binding.mend.rename.get(match.spelled) if match.binding.mend else None
+    return better is not None and is_without(tags_at(stage.unit, match), better)
+
+
+def _hands_on(stage: Stage, match: Match) -> bool:
+    """Whether a function only gives a call without arguments a name like its own.
+
+    Whoever calls it decides; if that is done in this text, it is found here and only here.
+    """
+    around = stage.unit.module.functions[match.function]
+    name, site = tail(around.name), match.site
+    if not isinstance(site, Call) or site.arguments or not isinstance(site.callee, Name):
+        return False
+    if around.kind != "function" or around.result in ("", "void") or name == match.spelled:
+        return False
+    return name.endswith(match.spelled) and name not in stage.unit.calls
 
 
 def _related(stage: Stage, match: Match, other: Match) -> bool:
