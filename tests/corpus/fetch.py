@@ -1,4 +1,4 @@
-"""Fetch the corpus: Debian's sources of six packages, and a compile database for each.
+"""Fetch the corpus: Debian's sources of nine packages, and a compile database for each.
 
 Run as root on Debian bookworm: `python tests/corpus/fetch.py`. What is there already is kept.
 Nothing is compiled: a database comes from CMake, or from what `make` would do.
@@ -35,6 +35,8 @@ class Package:
     """The upstream version that bookworm stays at; Debian's revisions of it are patches."""
     needs: tuple[str, ...]
     prepare: Callable[[Path, Path], list[Command]]
+    only: str = ""
+    """A regular expression: of the files, those that it is found in. The rest is never read."""
 
 
 def main() -> int:
@@ -52,7 +54,11 @@ def main() -> int:
         source = _source(root, package)
         build = database(root, package.name).parent
         build.mkdir(parents=True, exist_ok=True)
-        commands = package.prepare(source, build)
+        commands = [
+            command
+            for command in package.prepare(source, build)
+            if not package.only or _mentions(Path(str(command["file"])), package.only)
+        ]
         database(root, package.name).write_text(json.dumps(commands, indent=1), encoding="utf-8")
         _say(f"{package.name}: {len(commands)} files in {time.monotonic() - began:.0f} s")
     _say(f"corpus of {len(PACKAGES)} packages in {root}: {time.monotonic() - start:.0f} s")
@@ -118,6 +124,11 @@ def _install(names: Sequence[str]) -> None:
     _run("apt-get", "install", "-y", "-q", "--no-install-recommends", *names)
 
 
+def _mentions(file: Path, pattern: str) -> bool:
+    """Whether a file is there (what a build generates is not), and a pattern is found in it."""
+    return file.exists() and bool(re.search(pattern, file.read_text(errors="replace")))
+
+
 def _source(root: Path, package: Package) -> Path:
     """Effect: the sources of a package, downloaded unless they are there."""
     folder = source_folder(root, package.name)
@@ -154,11 +165,17 @@ def _cmake(*options: str) -> Callable[[Path, Path], list[Command]]:
     return prepare
 
 
-def _configure(*options: str) -> Callable[[Path, Path], list[Command]]:
+def _configure(*options: str, always: bool = True) -> Callable[[Path, Path], list[Command]]:
+    """Of a project with a `configure` script.
+
+    Without `always`, `make` plans what is missing: all of it, where nothing was ever made. That is
+    for makefiles that would otherwise call for Autoconf.
+    """
+
     def prepare(source: Path, build: Path) -> list[Command]:
         del build
         _run("./configure", *options, cwd=source)
-        return list(_planned(source))
+        return list(_planned(source, always))
 
     return prepare
 
@@ -178,9 +195,10 @@ def _qmake(source: Path, build: Path) -> list[Command]:
     ]
 
 
-def _planned(folder: Path) -> Iterator[Command]:
+def _planned(folder: Path, always: bool = True) -> Iterator[Command]:
     """What `make` would compile."""
-    options = ["make", "--dry-run", "--always-make", "--keep-going", "--print-directory", "V=1"]
+    options = ["make", "--dry-run", "--keep-going", "--print-directory", "V=1"]
+    options += ["--always-make"] if always else []
     plan = subprocess.run(options, cwd=folder, capture_output=True, text=True, check=False).stdout
     folders = [folder]
     for line in plan.replace("\\\n", " ").splitlines():
@@ -338,6 +356,44 @@ PACKAGES = (
             "qtdeclarative5-dev",
         ),
         _qmake,
+    ),
+    Package(
+        "qtox",
+        "1.17.6",
+        (
+            "build-essential",
+            "cmake",
+            "libavdevice-dev",
+            "libexif-dev",
+            "libopenal-dev",
+            "libqrencode-dev",
+            "libqt5opengl5-dev",
+            "libqt5svg5-dev",
+            "libsodium-dev",
+            "libsqlcipher-dev",
+            "libssl-dev",
+            "libswscale-dev",
+            "libtoxcore-dev",
+            "libxss-dev",
+            "qtbase5-dev",
+            "qttools5-dev",
+        ),
+        _cmake("-DSPELL_CHECK=OFF", "-DUSE_CCACHE=OFF", "-DSVGZ_ICON=OFF"),
+        r"\A(?![\s\S]*\bQTEST_)[\s\S]*(\bQ(Ssl|Network|Cryptographic)|tox_pass_|sqlite3_key)",
+    ),
+    Package(
+        "socat",
+        "1.7.4.4",
+        ("build-essential", "libssl-dev"),
+        _configure("--disable-readline", "--disable-libwrap"),
+        r"openssl/|\bSSL_",
+    ),
+    Package(
+        "tinc",
+        "1.0.36",
+        ("build-essential", "libssl-dev", "zlib1g-dev"),
+        _configure("--disable-lzo", always=False),
+        r"openssl/",
     ),
 )
 

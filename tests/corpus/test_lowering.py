@@ -32,6 +32,8 @@ pytestmark = [pytest.mark.corpus]
 NAMES = tuple(package.name for package in PACKAGES)
 MOST_FILES = 30
 IN_HUNDRED = 99
+LEAST = 50
+"""Of each kind in a package, or the comparison says little."""
 KIND = cindex.CursorKind
 BODIES = (
     KIND.FUNCTION_DECL,
@@ -77,7 +79,7 @@ def test_lowering_agrees_with_clang(package: str, capsys: pytest.CaptureFixture[
     for kind in ("call", "condition", "return", "arguments", "function"):
         agreed = counts[f"{kind} agreed"]
         total = sum(number for key, number in counts.items() if key.startswith(kind + " "))
-        assert total > 100
+        assert total > LEAST
         assert 100 * agreed >= IN_HUNDRED * total, kind
 
 

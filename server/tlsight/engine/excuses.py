@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from tlsight.engine.guards import past
-from tlsight.engine.match import Match, occasion
+from tlsight.engine.index import tail
+from tlsight.engine.match import Match, occasion, tags_at
 from tlsight.engine.origin import of_value
+from tlsight.engine.releases import is_without
 from tlsight.engine.roles import Stage, mentions, played
 from tlsight.engine.unit import contradict, path
-from tlsight.ir import Act, Binary, Call, CallKind, Expr, walk
+from tlsight.ir import Act, Binary, Call, CallKind, Expr, Name, walk
 from tlsight.rule import Check
 from tlsight.text import Span
 
@@ -25,6 +27,10 @@ def excuse(stage: Stage, check: Check, match: Match) -> Excuse | None:
     """What else the unit does, or what the place is for, that settles what a check found."""
     if check.not_near and mentions(check.not_near, occasion(stage.unit, match)):
         return Excuse("the names around say what it is for")
+    if _is_all_there_is(stage, match):
+        return Excuse("what would be better is not there where this is compiled")
+    if _hands_on(stage, match):
+        return Excuse("it is only given another name")
     table = played(stage)
     if any(match.site is other.site for role in check.not_as for other in table.get(role, ())):
         return Excuse("")
@@ -52,6 +58,26 @@ def _compared(stage: Stage, check: Check, match: Match) -> Excuse | None:
 
 def _sides(test: Expr) -> tuple[Expr, ...]:
     return (test.left, test.right) if isinstance(test, Binary) else ()
+
+
+def _is_all_there_is(stage: Stage, match: Match) -> bool:
+    """Whether what the page puts in the place of a call is not there where it is compiled."""
+    better = match.binding.mend.rename.get(match.spelled) if match.binding.mend else None
+    return better is not None and is_without(tags_at(stage.unit, match), better)
+
+
+def _hands_on(stage: Stage, match: Match) -> bool:
+    """Whether a function only gives a call without arguments a name like its own.
+
+    Whoever calls it decides; if that is done in this text, it is found here and only here.
+    """
+    around = stage.unit.module.functions[match.function]
+    name, site = tail(around.name), match.site
+    if not isinstance(site, Call) or site.arguments or not isinstance(site.callee, Name):
+        return False
+    if around.kind != "function" or around.result in ("", "void") or name == match.spelled:
+        return False
+    return name.endswith(match.spelled) and name not in stage.unit.calls
 
 
 def _related(stage: Stage, match: Match, other: Match) -> bool:

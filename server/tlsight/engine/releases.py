@@ -4,7 +4,7 @@ Code keeps branches for releases long gone (`#if LIB_VERSION < 0x10100000L`). Wh
 settles that is read from its text: comparisons of the library's own macro with numbers, and what
 `&&`, `||`, `!` and brackets make of them. Everything else in it may hold or not.
 Others are for libraries that were built without something (`#ifdef LIB_NO_SHA256`): the code takes
-what is left.
+what is left. So it does under `#if !HAVE_NAME`.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from tlsight.rule import Releases
 _OPERATORS = {"&&": " and ", "||": " or ", "!": " not "}
 _TOKEN = re.compile(r"0[xX][0-9a-fA-F]+|\d+|[A-Za-z_]\w*|&&|\|\||[<>=!]=|[!<>(),]")
 _DEFINED = re.compile(r"defined\((\w+)\)")
+_FOUND = re.compile(r"(?:defined\()?HAVE_(?:DECL_)?(\w+?)\)?")
 _LONGEST = 1000
 _DENIED: dict[type[ast.cmpop], type[ast.cmpop]] = {
     ast.Lt: ast.GtE,
@@ -67,6 +68,15 @@ def is_cut_down(tags: Sequence[Tag], libraries: Iterable[Releases]) -> bool:
         if releases.cut_down
         for name in defined
     )
+
+
+def is_without(tags: Sequence[Tag], name: str) -> bool:
+    """Whether a place is only compiled where a search before the build has not found a function.
+
+    Autoconf and its like say with `HAVE_NAME` that it is there.
+    """
+    found = (_FOUND.fullmatch(tag.condition) for tag in tags if not tag.holds)
+    return any(match is not None and match[1].lower() == name.lower() for match in found)
 
 
 @lru_cache(maxsize=1024)

@@ -28,6 +28,7 @@ _BLOCK_CALL = re.compile(
     rb"(?<=[;{}:\s])(?!(?:if|for|while|switch|catch)\b)([A-Za-z_]\w+)[ \t]*\(", re.MULTILINE
 )
 _LOOPS = re.compile(rb"each|iter|loop|for", re.IGNORECASE)
+_GUARDED = re.compile(rb"\s*[A-Za-z_]\w*(?:(?:->|\.|::)[A-Za-z_]\w*)*[ \t]*\(")
 _NEXT = re.compile(rb"\s*([{A-Za-z_*(])")
 _SECTION = re.compile(
     rb"^([ \t]*(?:public|protected|private))[ \t]+\w+[ \t]*:|^[ \t]*(?!public|private)\w{6,}[ \t]*:"
@@ -129,9 +130,9 @@ def _without_words_after_names(text: bytes) -> bytes:
     """Blank capital words after a parameter's or variable's name, and before its star."""
     text = _BEFORE_STAR.sub(_blanked, _AFTER_NAME.sub(_blanked, text))
     changed = bytearray(text)
-    for match in re.finditer(rb"(?<=[\w\]])[ \t]+[A-Z_][A-Z0-9_]{2,}[ \t]*\(", text):
+    for match in re.finditer(rb"(?<=[\w\]])\s+[A-Z_][A-Z0-9_]{2,}[ \t]*\(", text):
         end = closing(text, match.end() - 1)
-        if end is not None and text[end:].lstrip()[:1] in (b"=", b";", b","):
+        if end is not None and text[end:].lstrip()[:1] in (b"=", b";", b",", b"}"):
             changed[match.start() : end] = blank(text[match.start() : end])
     return bytes(changed)
 
@@ -162,13 +163,34 @@ def _with_loops(text: bytes) -> bytes:
         following = _NEXT.match(text, end) if end is not None else None
         if following is None or (following.group(1) != b"{" and not _LOOPS.search(match.group(1))):
             continue
-        if previous_byte(text, match.start()) not in b";{}:)":
+        if not _begins(text, match.start()):
             continue
         name = match.group(1)
         word = b"while" if _LOOPS.search(name) and len(name) >= 5 else b"if"
         if len(name) >= len(word):
             changed[match.start(1) : match.end(1)] = word.ljust(len(name))
     return bytes(changed)
+
+
+def _with_guards(text: bytes) -> bytes:
+    """Read `NAME(a) call(b);` as `if (a) call(b);`: the macro is a condition without its body."""
+    start = _head_end(text)
+    changed = bytearray(text)
+    for match in _BLOCK_CALL.finditer(text, start):
+        end = closing(text, match.end() - 1)
+        guarded = _GUARDED.match(text, end) if end is not None else None
+        last = closing(text, guarded.end() - 1) if guarded is not None else None
+        if last is None or text[last:].lstrip()[:1] != b";":
+            continue
+        if _begins(text, match.start()):
+            changed[match.start(1) : match.end(1)] = b"if".ljust(len(match.group(1)))
+    return bytes(changed)
+
+
+def _begins(text: bytes, place: int) -> bool:
+    """Whether a statement may begin at a place."""
+    before = text[max(0, place - _NEAR) : place]
+    return previous_byte(text, place) in b";{}:)" or re.search(rb"\belse\s*\Z", before) is not None
 
 
 def _with_sections(text: bytes) -> bytes:
@@ -275,6 +297,7 @@ MENDS: tuple[Callable[[bytes], Iterator[bytes]], ...] = (
     _once(_without_words_after_names),
     _once(_with_semicolons),
     _once(_with_loops),
+    _once(_with_guards),
     _once(_with_sections),
     _once(_with_call_types),
     closed_lines,
