@@ -7,10 +7,11 @@ answer is None, which means unknown.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from tlsight.engine.callees import called
+from tlsight.engine.flow import budget, give_up, spend
 from tlsight.engine.roles import Stage
 from tlsight.engine.unit import path
 from tlsight.engine.values import possible
@@ -62,21 +63,30 @@ def endings(
     return known
 
 
-def visited(
-    stage: Stage,
-    function: int,
-    start: int,
-    handed: Numbers,
-    assumed: Mapping[int, int],
-    stops: Collection[int],
-) -> frozenset[int]:
-    """The nodes that are reached from one, up to those that stop.
+@dataclass(frozen=True, slots=True)
+class Way:
+    """Where a walk goes: up to the steps that stop it, and only to those `within` and behind them.
+
+    `within` are the steps from which it is still possible to come to what is looked for.
+    """
+
+    stage: Stage
+    function: int
+    stops: frozenset[int]
+    within: frozenset[int]
+
+
+def visited(way: Way, start: int, handed: Numbers, assumed: Mapping[int, int]) -> frozenset[int]:
+    """The nodes that are reached from one.
 
     `handed` is what variables hold there, `assumed` what calls yield, by their anchors.
-    Empty if there are too many ways.
+    Empty if there are too many ways, which the report then says.
     """
-    walk_ = _Walk(stage, function, _DEPTH, assumed, frozenset(stops) - {start})
-    return frozenset(walk_.seen) if walk_.run(handed, start) is not None else frozenset()
+    walk_ = _Walk(way.stage, way.function, _DEPTH, assumed, way.stops - {start}, way.within)
+    if walk_.run(handed, start) is not None:
+        return frozenset(walk_.seen)
+    give_up(way.stage.unit, way.function)
+    return frozenset()
 
 
 class _Walk:
@@ -89,18 +99,21 @@ class _Walk:
         depth: int,
         assumed: Mapping[int, int] | None = None,
         stops: frozenset[int] = frozenset(),
+        within: frozenset[int] | None = None,
     ) -> None:
         self.stage = stage
         self.function = function
         self.depth = depth
         self.assumed = assumed or {}
         self.stops = stops
+        self.within = within
         self.seen: set[int] = set()
         self.nodes = stage.unit.module.functions[function].nodes
 
     def run(self, handed: Numbers, node_from: int = 0) -> tuple[Ending, ...] | None:
         """All endings, in the order of the text."""
         start = (node_from, frozenset(handed.items()))
+        most = min(BUDGET, budget(self.stage.unit, self.function))
         seen = {start}
         waiting = [start]
         found: dict[Ending, None] = {}
@@ -108,7 +121,7 @@ class _Walk:
             at, state = waiting.pop()
             node = self.nodes[at]
             self.seen.add(at)
-            if at in self.stops:
+            if at in self.stops or not (self.within is None or at in self.within):
                 continue
             numbers = dict(state)
             if node.act is Act.RETURN:
@@ -125,8 +138,10 @@ class _Walk:
                 if step not in seen:
                     seen.add(step)
                     waiting.append(step)
-            if len(seen) > BUDGET:
+            if len(seen) > most:
+                spend(self.stage.unit, self.function, len(seen))
                 return None
+        spend(self.stage.unit, self.function, len(seen))
         return tuple(sorted(found, key=lambda item: item.span))
 
     def _arms(self, at: int, expr: Expr | None, numbers: Numbers) -> tuple[Expr | None, ...]:
