@@ -151,6 +151,23 @@ def test_a_value_from_too_many_places_is_given_up_aloud(analyst: Analyst) -> Non
     assert [(item.reason, item.function) for item in report.unanalysed] == [(MANY_WAYS, "large")]
 
 
+def test_a_callback_that_ends_in_too_many_ways_is_named(analyst: Analyst) -> None:
+    flags = "".join(f" int f{number} = 0;" for number in range(20))
+    tests = "".join(f" if (data[{number}]) f{number} = 1;\n" for number in range(20))
+    total = " + ".join(f"f{number}" for number in range(20))
+    text = f"""#include <openssl/ssl.h>
+static int verify(SSL *s, const unsigned char *data, unsigned size) {{
+{flags}
+{tests}
+    return {total} > 3;
+}}
+void install(SSL_CTX *context) {{ SSL_CTX_set_cookie_verify_cb(context, verify); }}
+"""
+    report = analyst.final(Path("callback.c"), text.encode())
+
+    assert (MANY_WAYS, "verify") in {(item.reason, item.function) for item in report.unanalysed}
+
+
 def test_a_chain_of_else_if_may_be_long(analyst: Analyst) -> None:
     chain = " else ".join(
         f"if (mode == {number}) {{ total = SSL_write(s, data, {number}); }}"

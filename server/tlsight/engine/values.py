@@ -42,7 +42,7 @@ from tlsight.text import Span
 CONVERSION = "conversion"
 CONTENT = "content"
 _DEPTH = 7
-_ALTERNATIVES = 24
+_ALTERNATIVES = 100
 _BYTE_ARRAY = re.compile(
     r"^(?:const )?(?:(?:unsigned|signed) char|char|u?int8_t|std::byte|uchar|quint8)"
     r"\s*\[([^\]]*)\]$"
