@@ -257,18 +257,14 @@ class Analyst:
                 if not state.indexed and self._header_index is not None:
                     state.hints = None
                 old = carried(state.facts, state.facts_data, data)
-                unit = self._unit(path, state, data, old)
-            bodies = _bodies(unit.module)
-            outside = _outside(data, bodies)
-            wanted: list[Span] | None = None
-            if outside == state.outside:
-                known = read_before(state.facts, state.facts_data, data)
-                wanted = [body for body in bodies if body not in known]
+                wanted = self._unread(path, state, data, old)
             try:
                 session = self._session(path, state, data)
                 new = session.update(data, wanted)
             except ClangFailed as error:
                 log.warning("clang could not read a file: %s", error)
+                with state.lock:
+                    unit = self._unit(path, state, data, old)
                 return unit, (f"clang could not read the file: {error}",)
             facts = merged(old, new, wanted)
             with state.lock:
@@ -279,6 +275,16 @@ class Analyst:
                 state.outside = _outside(data, bodies)
                 unit = replace(unit, facts=facts)
             return unit, state.problems
+
+    def _unread(self, path: Path, state: _Open, data: bytes, facts: Facts) -> list[Span] | None:
+        """The bodies that clang has to read anew; None for all, before syntax is even asked."""
+        if state.outside is None:
+            return None
+        bodies = _bodies(self._unit(path, state, data, facts).module)
+        if _outside(data, bodies) != state.outside:
+            return None
+        known = read_before(state.facts, state.facts_data, data)
+        return [body for body in bodies if body not in known]
 
     def _index_headers(self) -> None:
         """Effect: list the folder's headers, once; a first answer does without and never waits."""

@@ -419,6 +419,8 @@ class Module:
     includes: tuple[Include, ...] = ()
     errors: tuple[Span, ...] = ()
     """Where the text is not C or C++ as far as syntax can tell."""
+    deep: tuple[Span, ...] = ()
+    """Declarations that are nested too deeply to be read; also in `errors`."""
 
 
 NO_DECLARATIONS = Declarations()

@@ -13,6 +13,7 @@ from dataclasses import replace
 from tlsight.config import Config
 from tlsight.engine.argument import Suites, check_argument
 from tlsight.engine.callback import check_callback
+from tlsight.engine.flow import has_given_up
 from tlsight.engine.index import Index, build
 from tlsight.engine.match import tags_at
 from tlsight.engine.portrait import portrait
@@ -168,7 +169,7 @@ def _is_remark(unit: Unit, lines: Lines, line: int) -> bool:
 
 
 def unread(index: Index, unit: Unit) -> tuple[Unanalysed, ...]:
-    """What of a unit was not judged, or not with certainty, and why."""
+    """What of a unit was not judged, or not with certainty, and why; asked after `check`."""
     found = [
         Unanalysed("the text has a syntax error here", function.body, function.name)
         for function in unit.module.functions
@@ -183,6 +184,16 @@ def unread(index: Index, unit: Unit) -> tuple[Unanalysed, ...]:
         )
         for function in unit.module.functions
         if function.body in unit.facts.broken and function.body not in broken
+    ]
+    found += [Unanalysed("it is nested too deeply to be read", span) for span in unit.module.deep]
+    found += [
+        Unanalysed(
+            "it has too many ways through it, so not all of them were followed",
+            function.body,
+            function.name,
+        )
+        for number, function in enumerate(unit.module.functions)
+        if has_given_up(unit, number)
     ]
     return (*found, *_abandoned(index, unit))
 

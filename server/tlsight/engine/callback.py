@@ -7,11 +7,12 @@ text, and content that comes from elsewhere, are not judged.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from tlsight.engine.callees import denoted, reached
 from tlsight.engine.excuses import excuse
+from tlsight.engine.flow import give_up
 from tlsight.engine.match import Match
 from tlsight.engine.mending import by_page
 from tlsight.engine.origin import (
@@ -141,7 +142,7 @@ def _accepts_all(case: _Case) -> Iterator[Mistake]:
         for name, number in case.callback.refused.items()
         if case.parameter(name)
     }
-    ends = endings(case.stage, case.function, refused)
+    ends = _endings(case, refused)
     if not ends or any(end.value is None or outcome(end.value) not in means.ok for end in ends):
         return
     first, *others = (end.expr.span if end.expr else end.span for end in ends)
@@ -159,6 +160,14 @@ def _as_handed(case: _Case, ends: Sequence[Ending]) -> tuple[Fix, ...]:
         return ()
     edits = tuple(Edit(span, names[0]) for span in dict.fromkeys(spans))
     return (Fix(f"Return {names[0]}", edits, case.rule.safety),)
+
+
+def _endings(case: _Case, handed: Mapping[str, int]) -> tuple[Ending, ...]:
+    """All ways in which the callback ends; none, and the report says so, if they are too many."""
+    found = endings(case.stage, case.function, handed)
+    if found is None:
+        give_up(case.stage.unit, case.function)
+    return found or ()
 
 
 def _origins(case: _Case) -> Iterator[tuple[Span, Origin]]:
@@ -399,9 +408,9 @@ def _ignores(case: _Case) -> Iterator[Mistake]:
     function = case.stage.unit.module.functions[case.function]
     if means is None or any(_mentions(node.evaluates, name) for node in function.nodes):
         return
-    ends = endings(case.stage, case.function, {})
-    accepting = [end for end in ends or () if end.value is None or outcome(end.value) in means.ok]
-    if accepting and any(end.value is None or end not in accepting for end in ends or ()):
+    ends = _endings(case, {})
+    accepting = [end for end in ends if end.value is None or outcome(end.value) in means.ok]
+    if accepting and any(end.value is None or end not in accepting for end in ends):
         last = accepting[-1]
         yield Mistake(last.expr.span if last.expr else last.span)
 

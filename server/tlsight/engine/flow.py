@@ -7,7 +7,8 @@ means unknown.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from tlsight.engine.unit import Unit, contradict, path, strip
@@ -29,6 +30,120 @@ from tlsight.text import Span
 
 BUDGET = 20_000
 """Steps of one walk: a function of 10,000 branches is walked whole, once."""
+
+
+_LEAST = 50_000
+"""Steps that all walks through one function may take together, however small it is."""
+_LONG = 500
+"""Steps of a walk backward after which all nodes are asked at once."""
+_AT_ONCE = 10
+"""Nodes of that which cost what a step of a walk does."""
+_MOST = 100
+"""Definitions that may reach a place; with more of them nothing is said."""
+_EXIT = 1
+"""The exit of every graph."""
+_FOR_EACH = 3
+"""And so many more for each node."""
+
+
+def budget(unit: Unit, function: int) -> int:
+    """The steps that walks through a function may still take."""
+    left = unit.cache.get(("budget", function))
+    if left is None:
+        left = _LEAST + _FOR_EACH * len(unit.module.functions[function].nodes)
+    assert isinstance(left, int)
+    return left
+
+
+def spend(unit: Unit, function: int, steps: int) -> None:
+    """Effect: a walk through a function has taken so many steps."""
+    unit.cache["budget", function] = budget(unit, function) - steps
+
+
+def give_up(unit: Unit, function: int) -> None:
+    """Effect: something about a function could not be told, for it has too many ways."""
+    unit.cache["given up", function] = True
+
+
+def has_given_up(unit: Unit, function: int) -> bool:
+    """Whether something about a function could not be told."""
+    return ("given up", function) in unit.cache
+
+
+def leading(
+    unit: Unit, function: int, goals: frozenset[int], stops: frozenset[int]
+) -> frozenset[int]:
+    """The nodes from which a goal is reached in some steps, none of which between is a stop."""
+    before = predecessors(unit, function)
+    found: set[int] = set()
+    waiting = list(goals)
+    while waiting:
+        for at in before[waiting.pop()]:
+            if at not in found:
+                found.add(at)
+                if at not in stops:
+                    waiting.append(at)
+    return frozenset(found)
+
+
+def leaving(unit: Unit, function: int) -> frozenset[int]:
+    """The nodes from which a function may be left, and its exit."""
+    key = ("leaving", function)
+    known = unit.cache.get(key)
+    if known is None:
+        exits = frozenset((_EXIT,))
+        known = unit.cache[key] = exits | leading(unit, function, exits, frozenset())
+    assert isinstance(known, frozenset)
+    return known
+
+
+def components(unit: Unit, function: int) -> tuple[int, ...]:
+    """A number for each node; two have the same if each is reached from the other."""
+    key = ("components", function)
+    known = unit.cache.get(key)
+    if known is None:
+        known = unit.cache[key] = _components(unit.module.functions[function])
+    assert isinstance(known, tuple)
+    return known
+
+
+def _components(function: Function) -> tuple[int, ...]:
+    """Tarjan's algorithm, without recursion: a function may be as long as it likes."""
+    nodes = function.nodes
+    order = [-1] * len(nodes)
+    lowest = [0] * len(nodes)
+    found = [-1] * len(nodes)
+    open_: list[int] = []
+    count = 0
+    for root in range(len(nodes)):
+        if order[root] >= 0:
+            continue
+        work = [(root, 0)]
+        while work:
+            at, edge = work.pop()
+            if edge == 0:
+                order[at] = lowest[at] = count
+                count += 1
+                open_.append(at)
+            following = nodes[at].next
+            if edge < len(following):
+                work.append((at, edge + 1))
+                target = following[edge].target
+                if order[target] < 0:
+                    work.append((target, 0))
+                elif found[target] < 0:
+                    lowest[at] = min(lowest[at], order[target])
+                continue
+            if lowest[at] == order[at]:
+                while True:
+                    member = open_.pop()
+                    found[member] = at
+                    if member == at:
+                        break
+            if work:
+                above = work[-1][0]
+                lowest[above] = min(lowest[above], lowest[at])
+    return tuple(found)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,18 +235,55 @@ def reaching(
     None if the walk was too long. Definitions on a preprocessor branch that contradicts that of
     the node are left out.
     """
-    known = definitions(unit, function)
-    stops: dict[int, Definition] = {}
-    for key in _prefixes(name):
-        for definition in known.get(key, ()):
-            if definition.kind == "touch" and not touches:
-                continue
-            stops[definition.node] = definition
+    key = ("reaching", function, node, name, touches)
+    if key not in unit.cache:
+        unit.cache[key] = _reaching(unit, function, node, name, touches)
+    known = unit.cache[key]
+    assert known is None or isinstance(known, tuple)
+    return known
+
+
+def _reaching(
+    unit: Unit, function: int, node: int, name: str, touches: bool
+) -> tuple[tuple[Definition, ...], bool] | None:
+    stops = _stops(unit, function, name, touches)
     if not stops:
         return (), True
+    found = None
+    if ("incoming", function, name, touches) not in unit.cache:
+        found = _near(unit, function, node, stops)
+    if found is None:
+        found = _incoming(unit, function, node, name, touches)
+    if found is None or len(found[0]) > _MOST:
+        give_up(unit, function)
+        return None
+    return tuple(sorted(found[0], key=lambda item: item.span)), found[1]
+
+
+def _stops(unit: Unit, function: int, name: str, touches: bool) -> Mapping[int, Definition]:
+    """What defines a path, or what it is a part of, by node and in order of nodes."""
+    key = ("stops", function, name, touches)
+    known = unit.cache.get(key)
+    if known is None:
+        all_of_them = definitions(unit, function)
+        found: dict[int, Definition] = {}
+        for part in _prefixes(name):
+            for definition in all_of_them.get(part, ()):
+                if touches or definition.kind != "touch":
+                    found[definition.node] = definition
+        known = unit.cache[key] = dict(sorted(found.items()))
+    assert isinstance(known, dict)
+    return known
+
+
+def _near(
+    unit: Unit, function: int, node: int, stops: Mapping[int, Definition]
+) -> tuple[list[Definition], bool] | None:
+    """What reaches a node, walked backward; None if that is too long."""
     before = predecessors(unit, function)
     nodes = unit.module.functions[function].nodes
     tags = nodes[node].tags
+    most = BUDGET if _is_divided(unit, function) else _LONG
     found: list[Definition] = []
     entry = False
     seen: set[int] = set()
@@ -141,7 +293,8 @@ def reaching(
         if at in seen:
             continue
         seen.add(at)
-        if len(seen) > BUDGET:
+        if len(seen) > most or (most == BUDGET and len(seen) > budget(unit, function)):
+            spend(unit, function, len(seen))
             return None
         if contradict(tags, nodes[at].tags):
             continue
@@ -152,8 +305,70 @@ def reaching(
         if nodes[at].act is Act.ENTRY:
             entry = True
         queue += before[at]
-    found.sort(key=lambda item: item.span)
-    return tuple(found), entry
+    if len(seen) > _LONG:
+        spend(unit, function, len(seen))
+    return found, entry
+
+
+def _is_divided(unit: Unit, function: int) -> bool:
+    """Whether parts of a function stand in preprocessor branches that others contradict."""
+    key = ("divided", function)
+    known = unit.cache.get(key)
+    if known is None:
+        known = len({node.tags for node in unit.module.functions[function].nodes}) > 1
+        unit.cache[key] = known
+    return bool(known)
+
+
+def _incoming(
+    unit: Unit, function: int, node: int, name: str, touches: bool
+) -> tuple[list[Definition], bool] | None:
+    """The same for all nodes at once, and kept: sets of definitions, as bits of a number."""
+    if _is_divided(unit, function):
+        return None
+    key = ("incoming", function, name, touches)
+    stops = _stops(unit, function, name, touches)
+    known = unit.cache.get(key)
+    if known is None:
+        nodes = unit.module.functions[function].nodes
+        spend(unit, function, len(nodes) // _AT_ONCE)
+        if budget(unit, function) < 0:
+            return None
+        known = unit.cache[key] = _spread(nodes, tuple(stops))
+    assert isinstance(known, list)
+    bits: int = known[node]
+    items = tuple(stops.values()) if bits >> 1 else ()
+    found: list[Definition] = []
+    rest = bits >> 1
+    while rest:
+        lowest = rest & -rest
+        found.append(items[lowest.bit_length() - 1])
+        if len(found) > _MOST:
+            break
+        rest ^= lowest
+    return found, bool(bits & 1)
+
+
+def _spread(nodes: Sequence[Node], places: Sequence[int]) -> list[int]:
+    """For each node the places from which it is reached with none in between; bit 0 is entry."""
+    own = {place: 2 << number for number, place in enumerate(places)}
+    arriving = [0] * len(nodes)
+    waiting = deque((0,))
+    leaving_ = {0: own.get(0, 1)}
+    while waiting:
+        at = waiting.popleft()
+        value = leaving_[at]
+        for edge in nodes[at].next:
+            target = edge.target
+            whole = arriving[target] | value
+            if whole == arriving[target] and target in leaving_:
+                continue
+            arriving[target] = whole
+            leaves = own.get(target, whole)
+            if leaving_.get(target) != leaves:
+                leaving_[target] = leaves
+                waiting.append(target)
+    return arriving
 
 
 def _prefixes(name: str) -> Iterator[str]:

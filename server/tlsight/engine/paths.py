@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 from tlsight.engine.callees import called
+from tlsight.engine.flow import budget, give_up, spend
 from tlsight.engine.match import Match
 from tlsight.engine.roles import Stage
 from tlsight.engine.unit import path, strip
@@ -72,13 +73,15 @@ def visited(
     handed: Numbers,
     assumed: Mapping[int, int],
     stops: Collection[int],
+    within: frozenset[int] | None = None,
 ) -> frozenset[int]:
     """The nodes that are reached from one, up to those that stop.
 
-    `handed` is what variables hold there, `assumed` what calls yield, by their anchors.
-    Empty if there are too many ways.
+    `handed` is what variables hold there, `assumed` what calls yield, by their anchors; `within`
+    are the steps from which it is still possible to come to what is looked for.
+    Empty if there are too many ways, which the report then says.
     """
-    return walked(stage, function, start, handed, assumed, stops)[0]
+    return walked(stage, function, start, handed, assumed, stops, within)[0]
 
 
 def walked(
@@ -88,11 +91,13 @@ def walked(
     handed: Numbers,
     assumed: Mapping[int, int],
     stops: Collection[int],
+    within: frozenset[int] | None = None,
 ) -> tuple[frozenset[int], frozenset[int | None]]:
     """The same nodes, and the numbers that are returned on the way (None: not known)."""
-    walk_ = _Walk(stage, function, _DEPTH, assumed, frozenset(stops) - {start})
+    walk_ = _Walk(stage, function, _DEPTH, assumed, frozenset(stops) - {start}, within)
     found = walk_.run(handed, start)
     if found is None:
+        give_up(stage.unit, function)
         return frozenset(), frozenset()
     return frozenset(walk_.seen), frozenset(item.value for item in found)
 
@@ -176,18 +181,21 @@ class _Walk:
         depth: int,
         assumed: Mapping[int, int] | None = None,
         stops: frozenset[int] = frozenset(),
+        within: frozenset[int] | None = None,
     ) -> None:
         self.stage = stage
         self.function = function
         self.depth = depth
         self.assumed = assumed or {}
         self.stops = stops
+        self.within = within
         self.seen: set[int] = set()
         self.nodes = stage.unit.module.functions[function].nodes
 
     def run(self, handed: Numbers, node_from: int = 0) -> tuple[Ending, ...] | None:
         """All endings, in the order of the text."""
         start = (node_from, frozenset(handed.items()))
+        most = min(BUDGET, budget(self.stage.unit, self.function))
         seen = {start}
         waiting = [start]
         found: dict[Ending, None] = {}
@@ -195,7 +203,7 @@ class _Walk:
             at, state = waiting.pop()
             node = self.nodes[at]
             self.seen.add(at)
-            if at in self.stops:
+            if at in self.stops or not (self.within is None or at in self.within):
                 continue
             numbers = dict(state)
             if node.act is Act.RETURN:
@@ -212,8 +220,10 @@ class _Walk:
                 if step not in seen:
                     seen.add(step)
                     waiting.append(step)
-            if len(seen) > BUDGET:
+            if len(seen) > most:
+                spend(self.stage.unit, self.function, len(seen))
                 return None
+        spend(self.stage.unit, self.function, len(seen))
         return tuple(sorted(found, key=lambda item: item.span))
 
     def _arms(self, at: int, expr: Expr | None, numbers: Numbers) -> tuple[Expr | None, ...]:

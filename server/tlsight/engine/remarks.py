@@ -16,7 +16,7 @@ def remark(unit: Unit, function: Function, span: Span) -> str:
     A blank line ends them.
     """
     comments = unit.module.comments
-    first = last = bisect.bisect_left([comment.span.start for comment in comments], span.start)
+    first = last = bisect.bisect_left(comments, span.start, key=lambda item: item.span.start)
     start, end = span.start, span.end
     while first and _is_beside(unit.data[comments[first - 1].span.end : start], lines=1):
         first -= 1

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from tlsight.engine.excuses import Excuse, excuse
-from tlsight.engine.flow import BUDGET
+from tlsight.engine.flow import BUDGET, budget, components, give_up, leading, leaving, spend
 from tlsight.engine.index import Index
 from tlsight.engine.match import Match, call_matches
 from tlsight.engine.outcomes import ALL, Contract, Outcomes, compare, contract
@@ -44,6 +44,10 @@ from tlsight.ir import Index as Subscript
 from tlsight.rule import Check, Property
 from tlsight.text import Span
 
+_FEW = 8
+"""Places of which it is asked at once whether they may still be reached."""
+_LONG = 250
+"""Steps of a walk after which it is asked whether going on can tell anything."""
 _STRAIGHT = 12
 """Steps that a failing branch may take, without another one, until it returns."""
 _ERROR = re.compile(r"(?:^|_)(?:ERR|ERROR|FAIL|FAILED|FAILURE)(?:$|_)")
@@ -324,19 +328,41 @@ class _Walk:
 
     def _forward(self, start: _State, node: int) -> Mistake | None:
         seen: set[tuple[int, _State]] = set()
+        mistake = self._followed_on(start, node, seen)
+        spend(self.unit, self.match.function, len(seen))
+        return mistake
+
+    def _followed_on(
+        self, start: _State, node: int, seen: set[tuple[int, _State]]
+    ) -> Mistake | None:
         found: list[Mistake] = []
         queue: list[tuple[int, _State]] = [(node, start)]
         first = True
+        names = self._names()
+        keys = _keys(self.unit, self.match.function)
+        alive = self._alive(_FEW)
+        most = min(BUDGET, budget(self.unit, self.match.function))
         while queue:
             at, state = queue.pop()
             if (at, state) in seen:
                 continue
+            if alive is not None and not first and at not in alive:
+                ended = self._ended(state) if self._comes_to_an_end(at) else None
+                found += [] if ended is None else [ended]
+                continue
             seen.add((at, state))
-            if len(seen) > BUDGET:
+            if len(seen) == _LONG:
+                alive = self._alive()
+            if len(seen) > most:
+                give_up(self.unit, self.match.function)
                 self.exhausted = True
                 return None
             step = self.function.nodes[at]
-            if not first or step.act in (Act.TEST, Act.SWITCH):
+            idle = names is not None and names.isdisjoint(keys[at]) and step.act is not Act.EXIT
+            if idle and not first and at != node:
+                if not self._leaves(step, state):
+                    queue += [(edge.target, state) for edge in step.next]
+            elif not first or step.act in (Act.TEST, Act.SWITCH):
                 outcome = self._visit(at, step, state, again=not first and at == node)
                 if isinstance(outcome, Mistake):
                     found.append(outcome)
@@ -349,6 +375,35 @@ class _Walk:
                 queue += [(edge.target, state) for edge in step.next]
             first = False
         return min(found, key=lambda item: item.span, default=None)
+
+    def _alive(self, most: int | None = None) -> frozenset[int] | None:
+        """The nodes from which the result, or what came with it, may still be looked at.
+
+        None where that does not tell when a walk may end, or there are more than `most` places.
+        """
+        names = self._names()
+        if names is None:
+            return None
+        function = self.match.function
+        mentions = _mentioned(self.unit, function)
+        places = [mentions.get(key, ()) for key in names]
+        if most is not None and sum(map(len, places)) > most:
+            return None
+        goals = frozenset(at for part in places for at in part) - {self.home}
+        return goals | leading(self.unit, function, goals, frozenset((self.home,)))
+
+    def _names(self) -> frozenset[object] | None:
+        """What a step must mention to matter to the result; None where other steps matter too."""
+        if self.check.wrong in ("unclassified", "unreported"):
+            return None
+        target = self.match.arguments.get(self.check.argument)
+        roots = (_root(self.variable), _root(path(target) if target is not None else None))
+        return frozenset((*roots, id(self.call), LambdaExpr))
+
+    def _comes_to_an_end(self, at: int) -> bool:
+        """Whether a way from a node leads out of the function, or to the call again."""
+        loops = components(self.unit, self.match.function)
+        return at in leaving(self.unit, self.match.function) or loops[at] == loops[self.home]
 
     def _visit(
         self, at: int, step: Node, state: _State, again: bool
@@ -764,6 +819,47 @@ def _home(unit: Unit, match: Match) -> int:
     assert isinstance(known, dict)
     at: int = known.get(id(match.site), match.node)
     return at
+
+
+def _root(name: str | None) -> str:
+    return (name or "").partition(".")[0]
+
+
+def _keys(unit: Unit, function: int) -> tuple[frozenset[object], ...]:
+    """What each node of a function mentions: names, calls (by identity), and that of lambdas."""
+    key = ("keys", function)
+    known = unit.cache.get(key)
+    if known is None:
+        known = tuple(_keys_of(node) for node in unit.module.functions[function].nodes)
+        unit.cache[key] = known
+    assert isinstance(known, tuple)
+    return known
+
+
+def _keys_of(node: Node) -> frozenset[object]:
+    found: set[object] = {node.variable.name} if node.variable is not None else set()
+    for item in parts(node.evaluates) if node.evaluates is not None else ():
+        if isinstance(item, Name):
+            found.add(item.text)
+        elif isinstance(item, Call):
+            found.add(id(item))
+        elif isinstance(item, LambdaExpr):
+            found.add(LambdaExpr)
+    return frozenset(found)
+
+
+def _mentioned(unit: Unit, function: int) -> Mapping[object, list[int]]:
+    """The nodes of a function that mention something."""
+    key = ("mentioned", function)
+    known = unit.cache.get(key)
+    if known is None:
+        found: dict[object, list[int]] = {}
+        for at, keys in enumerate(_keys(unit, function)):
+            for item in keys:
+                found.setdefault(item, []).append(at)
+        known = unit.cache[key] = found
+    assert isinstance(known, dict)
+    return known
 
 
 def _before(expr: Expr) -> Iterator[Expr]:

@@ -8,6 +8,7 @@ syntax can see answer; where both are silent the answer is None, which means unk
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
@@ -101,11 +102,9 @@ class Unit:
         owner = ""
         while function is not None:
             declared = self.variables[function].get(name, ())
-            earlier = [item for item in declared if item.span.start <= before]
-            if earlier:
-                return earlier[-1]
             if declared:
-                return declared[0]
+                earlier = bisect_right(declared, before, key=lambda item: item.span.start)
+                return declared[max(0, earlier - 1)]
             owner = owner or self.module.functions[function].owner
             function = self.module.functions[function].enclosing
         if owner and (found := self.field(owner, name)) is not None:

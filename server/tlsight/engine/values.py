@@ -42,7 +42,7 @@ from tlsight.text import Span
 CONVERSION = "conversion"
 CONTENT = "content"
 _DEPTH = 7
-_ALTERNATIVES = 24
+_ALTERNATIVES = 100
 _BYTE_ARRAY = re.compile(
     r"^(?:const )?(?:(?:unsigned|signed) char|char|u?int8_t|std::byte|uchar|quint8)"
     r"\s*\[([^\]]*)\]$"
@@ -278,7 +278,7 @@ class _Reader:
             if item.kind == "value" and item.value is not None:
                 values += self._set(function, item, item.value, name, depth)
             elif item.kind == "update" and item.operator == "|=" and item.value is not None:
-                values += self._updated(function, item.node, expr, name, item.value, depth)
+                values += self._updated(function, item.node, name, item.value, depth)
             else:
                 values.append(_unknown(expr, function))
         if entry:
@@ -287,14 +287,19 @@ class _Reader:
             values = _filled(variable, reached[0].value, values)
         return values
 
-    def _updated(
-        self, function: int, node: int, expr: Expr, name: str, added: Expr, depth: int
-    ) -> list[Value]:
+    def _updated(self, function: int, node: int, name: str, added: Expr, depth: int) -> list[Value]:
+        """What `|=` makes of a variable at a node."""
         if depth > _DEPTH - 2:
-            return [_unknown(expr, function)]
-        before = self._local(function, node, expr, name, depth + 2)
-        more = self.read(function, node, added, depth + 1)
-        return [_or(more[0].span if more else expr.span, function, [before, more])]
+            return [_unknown(added, function)]
+        key = ("updated", function, node, name, depth)
+        known = self.unit.cache.get(key)
+        if known is None:
+            before = self._local(function, node, added, name, depth + 2)
+            more = self.read(function, node, added, depth + 1)
+            known = [_or(more[0].span if more else added.span, function, [before, more])]
+            self.unit.cache[key] = known
+        assert isinstance(known, list)
+        return known
 
     def _captured(self, home: int, expr: Expr, name: str, depth: int) -> list[Value]:
         """A variable of the function around a lambda, if it has one definition only."""

@@ -35,6 +35,7 @@ class _Reading:
     first: int
     functions: tuple[Function, ...]
     errors: tuple[Span, ...]
+    deep: tuple[Span, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,7 @@ def lower(tree: Tree, hints: Hints, previous: Module | None) -> Module:
     readings: dict[tuple[Any, ...], _Reading] = {}
     functions: list[Function] = []
     errors: list[Span] = []
+    deep: list[Span] = []
     for part in tree.parts:
         reading = _reading(part, environment, known, len(functions))
         if part.chunk.function:
@@ -68,6 +70,7 @@ def lower(tree: Tree, hints: Hints, previous: Module | None) -> Module:
         readings[part.key] = reading
         functions += reading.functions
         errors += reading.errors
+        deep += reading.deep
     return Kept(
         tuple(functions),
         _declarations(tree, found),
@@ -75,6 +78,7 @@ def lower(tree: Tree, hints: Hints, previous: Module | None) -> Module:
         tree.scan.comments,
         tree.scan.includes,
         tuple(sorted(set(errors))),
+        tuple(deep),
         environment,
         readings,
     )
@@ -95,25 +99,32 @@ def _reading(
         return before
     by, index = start - before.start, first - before.first
     if by == 0 and all(function.enclosing is None for function in before.functions):
-        return _Reading(start, first, before.functions, before.errors)
+        return _Reading(start, first, before.functions, before.errors, before.deep)
     return _Reading(
         start,
         first,
         tuple(shifted(function, by, index) for function in before.functions),
-        tuple(Span(span.start + by, span.end + by) for span in before.errors),
+        _moved(before.errors, by),
+        _moved(before.deep, by),
     )
+
+
+def _moved(spans: tuple[Span, ...], by: int) -> tuple[Span, ...]:
+    return tuple(Span(span.start + by, span.end + by) for span in spans)
 
 
 def _read(part: Part, environment: Environment, first: int) -> _Reading:
     unit = _unit(part, environment)
     unit.first = first
+    deep: tuple[Span, ...] = ()
     try:
         read_functions(unit, part.parsed.root, part.chunk.function)
     except RecursionError:
         unit.functions.clear()
         unit.errors.append(part.chunk.span)
+        deep = (part.chunk.span,)
     functions = tuple(function for function in unit.functions if function is not None)
-    return _Reading(part.chunk.span.start, first, functions, tuple(_errors(unit, part)))
+    return _Reading(part.chunk.span.start, first, functions, tuple(_errors(unit, part)), deep)
 
 
 def _unit(part: Part, environment: Environment) -> Unit:

@@ -102,6 +102,11 @@ class Statements:
         else:
             self._alternatives(items, self.around)
 
+    def continues_here(self, item: Syntax) -> bool:
+        """Whether a statement stands in no further branch of an `#if`."""
+        plain = len(self.unit.regions.starts) == 1 or self.unit.source.fixed is not None
+        return plain or len(self._path(item)) <= self.around
+
     def _path(self, item: Syntax) -> Path:
         return self.unit.path(self.unit.span(item))
 
@@ -502,20 +507,26 @@ def _flat(nodes: Sequence[Syntax]) -> Iterator[Syntax]:
 
 
 def _if(self: Statements, node: Syntax) -> None:
-    condition = node.child_by_field_name("condition")
-    if condition is None:
-        self._unknown(node)
-        return
-    yes, no = self.condition(condition)
-    _constexpr_tail(self, node)
-    yes = self.branch(node.child_by_field_name("consequence"), yes)
-    alternative = node.child_by_field_name("alternative")
-    inner = alternative
-    if alternative is not None and alternative.type == "else_clause":
-        named = alternative.named_children
-        inner = named[-1] if named else None
-    no = self.branch(inner, no)
-    self.flow.ends = [*yes, *no]
+    """With all `else if` that follow: a chain of them may be longer than calls may be deep."""
+    ends: list[End] = []
+    while True:
+        condition = node.child_by_field_name("condition")
+        if condition is None:
+            self._unknown(node)
+            break
+        yes, no = self.condition(condition)
+        _constexpr_tail(self, node)
+        ends += self.branch(node.child_by_field_name("consequence"), yes)
+        inner = node.child_by_field_name("alternative")
+        if inner is not None and inner.type == "else_clause":
+            named = inner.named_children
+            inner = named[-1] if named else None
+        if inner is None or inner.type != "if_statement" or not self.continues_here(inner):
+            self.branch(inner, no)
+            break
+        self.flow.ends = no
+        node = inner
+    self.flow.ends = [*ends, *self.flow.ends]
 
 
 def _constexpr_tail(self: Statements, node: Syntax) -> None:
