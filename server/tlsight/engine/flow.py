@@ -39,7 +39,9 @@ _LONG = 500
 _AT_ONCE = 10
 """Nodes of that which cost what a step of a walk does."""
 _MOST = 100
-"""Definitions that may reach a place; with more of them nothing is said."""
+"""Definitions that may reach a place."""
+_FIRST = 24
+"""Of more of them, so many are looked at."""
 _EXIT = 1
 """The exit of every graph."""
 _FOR_EACH = 3
@@ -232,32 +234,42 @@ def reaching(
     """The definitions of a path that reach the start of a node, and whether entry does too.
 
     With `touches`, a call that may write through the object counts as a definition.
-    None if the walk was too long. Definitions on a preprocessor branch that contradicts that of
-    the node are left out.
+    None if they are too many to tell. Definitions on a preprocessor branch that contradicts that
+    of the node are left out.
     """
+    found, entry, whole = first_reaching(unit, function, node, name, touches)
+    return (found, entry) if whole else None
+
+
+def first_reaching(
+    unit: Unit, function: int, node: int, name: str, touches: bool
+) -> tuple[tuple[Definition, ...], bool, bool]:
+    """The same, the first of them if they are too many; and whether these are all."""
     key = ("reaching", function, node, name, touches)
-    if key not in unit.cache:
-        unit.cache[key] = _reaching(unit, function, node, name, touches)
-    known = unit.cache[key]
-    assert known is None or isinstance(known, tuple)
+    known = unit.cache.get(key)
+    if known is None:
+        known = unit.cache[key] = _reaching(unit, function, node, name, touches)
+    assert isinstance(known, tuple)
     return known
 
 
 def _reaching(
     unit: Unit, function: int, node: int, name: str, touches: bool
-) -> tuple[tuple[Definition, ...], bool] | None:
+) -> tuple[tuple[Definition, ...], bool, bool]:
     stops = _stops(unit, function, name, touches)
     if not stops:
-        return (), True
+        return (), True, True
     found = None
     if ("incoming", function, name, touches) not in unit.cache:
         found = _near(unit, function, node, stops)
     if found is None:
         found = _incoming(unit, function, node, name, touches)
-    if found is None or len(found[0]) > _MOST:
+    whole = found is not None and len(found[0]) <= _MOST
+    if not whole:
         give_up(unit, function)
-        return None
-    return tuple(sorted(found[0], key=lambda item: item.span)), found[1]
+    definitions_here, entry = found or ([], False)
+    first = sorted(definitions_here, key=lambda item: item.span)
+    return tuple(first if whole else first[:_FIRST]), entry, whole
 
 
 def _stops(unit: Unit, function: int, name: str, touches: bool) -> Mapping[int, Definition]:

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from tlsight.engine.flow import Definition, definitions, reaching
+from tlsight.engine.flow import Definition, definitions, first_reaching, reaching
 from tlsight.engine.index import Index, integer, spelled, tail
 from tlsight.engine.match import call_matches
 from tlsight.engine.releases import is_cut_down
@@ -269,11 +269,8 @@ class _Reader:
             return self._captured(home, expr, name, depth)
         variable = self.unit.variable(function, name.partition(".")[0], expr.span.start)
         array = variable is not None and "[" in variable.type and not variable.constant
-        found = reaching(self.unit, function, node, name, touches=array)
-        if found is None:
-            return [_unknown(expr, function)]
-        reached, entry = found
-        values: list[Value] = []
+        reached, entry, whole = first_reaching(self.unit, function, node, name, touches=array)
+        values: list[Value] = [] if whole else [_unknown(expr, function)]
         for item in reached:
             if item.kind == "value" and item.value is not None:
                 values += self._set(function, item, item.value, name, depth)
