@@ -42,13 +42,12 @@ def read_unit(analyst: Analyst, name: str, data: bytes) -> Unit:
     """A text as the engines see it, before they have been asked."""
     units: list[Unit] = []
 
-    def kept(index: object, unit: Unit, config: object, suites: object) -> tuple[Finding, ...]:
-        del index, config, suites
+    def kept(_index: object, unit: Unit, *_: object) -> tuple[tuple[Finding, ...], tuple[()]]:
         units.append(unit)
-        return ()
+        return (), ()
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(analysis, "check", kept)
+        patch.setattr(analysis, "judged", kept)
         analyst.first(Path(name), data)
     return units[0]
 

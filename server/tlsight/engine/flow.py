@@ -88,6 +88,24 @@ def leading(
     return frozenset(found)
 
 
+def following(
+    unit: Unit, function: int, start: int, stops: frozenset[int] = frozenset()
+) -> frozenset[int]:
+    """A node, and those that are reached from it; what stops the way is the last on it."""
+    nodes = unit.module.functions[function].nodes
+    found = {start}
+    waiting = [start]
+    while waiting:
+        at = waiting.pop()
+        if at in stops and at != start:
+            continue
+        for edge in nodes[at].next:
+            if edge.target not in found:
+                found.add(edge.target)
+                waiting.append(edge.target)
+    return frozenset(found)
+
+
 def leaving(unit: Unit, function: int) -> frozenset[int]:
     """The nodes from which a function may be left, and its exit."""
     key = ("leaving", function)

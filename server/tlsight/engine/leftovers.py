@@ -11,12 +11,12 @@ import re
 from collections.abc import Iterator
 
 from tlsight.engine.callees import called
-from tlsight.engine.flow import definitions
+from tlsight.engine.flow import definitions, following, leading
 from tlsight.engine.index import tail
 from tlsight.engine.match import Match
 from tlsight.engine.mending import by_page
 from tlsight.engine.objects import RESULT, Objects, objects
-from tlsight.engine.paths import visited, walked
+from tlsight.engine.paths import walked
 from tlsight.engine.report import finding, held
 from tlsight.engine.roles import Stage, played
 from tlsight.engine.unit import bare, last_name, path, strip
@@ -49,7 +49,7 @@ def leftovers(stage: Stage, rule: Property, check: Check) -> Iterator[Finding | 
         if not judged:
             continue
         stops = cleaning.nodes(number) | judged.keys()
-        reached = visited(stage, number, 0, {}, {}, stops)
+        reached = following(stage.unit, number, 0, stops)
         for node, (match, left) in sorted(judged.items()):
             if node not in reached or node in cleaning.nodes(number):
                 seen = "what is left behind is cleared before it"
@@ -66,12 +66,12 @@ def leftovers(stage: Stage, rule: Property, check: Check) -> Iterator[Finding | 
 
 def _is_settled(stage: Stage, check: Check, cleaning: _Cleaning) -> bool:
     """Whether the unit plays a role in `unless` where the step does not come next."""
-    return any(
-        not visited(stage, match.function, match.node, {}, {}, frozenset())
-        & cleaning.steps(match.function, check.roles)
-        for role in check.unless
-        for match in played(stage).get(role, ())
-    )
+    for role in check.unless:
+        for match in played(stage).get(role, ()):
+            steps = cleaning.steps(match.function, check.roles)
+            if match.node not in leading(stage.unit, match.function, steps, frozenset()):
+                return True
+    return False
 
 
 def _leaving(stage: Stage, check: Check, cleaning: _Cleaning, match: Match) -> Match | None:
@@ -82,7 +82,7 @@ def _leaving(stage: Stage, check: Check, cleaning: _Cleaning, match: Match) -> M
     result = _result(match, node)
     again = cleaning.steps(match.function, check.roles) | _set_anew(stage, match, result)
     again -= {match.node}
-    after = visited(stage, match.function, match.node, {}, {}, again) - again
+    after = following(stage.unit, match.function, match.node, again) - again
     for other in _questions(stage, check):
         if other.function == match.function and other.node in after:
             same = place is not None and known.of(other, check.argument) == place
@@ -102,8 +102,8 @@ def _leaving_there(
     stage: Stage, check: Check, cleaning: _Cleaning, match: Match, at: int, body: int
 ) -> Match | None:
     """The question, where another function of the unit asks it, if neither of them clears."""
-    before = visited(stage, match.function, match.node, {}, {}, {at, match.node})
-    after = visited(stage, match.function, at, {}, {}, frozenset())
+    before = following(stage.unit, match.function, match.node, frozenset((at, match.node)))
+    after = following(stage.unit, match.function, at)
     if (before | after) & (cleaning.nodes(match.function) - {at}):
         return None  # perhaps just where the other function says that it failed
     for other in _questions(stage, check):
@@ -135,7 +135,7 @@ def _is_left(
             handed[name] = value
     if result is not None and handed and result not in handed:
         return False  # it is asked about another result
-    if visited(stage, number, start, {}, {}, {match.node, start}) & stops - {start}:
+    if following(stage.unit, number, start, frozenset((match.node, start))) & stops - {start}:
         return False
     anchor = match.site.anchor
     bad, fine = (

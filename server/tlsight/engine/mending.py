@@ -313,9 +313,10 @@ def _before_test(stage: Stage, match: Match, mend: Mend, ok: str, safety: Safety
         return Fix(title, (), safety, "the code stands in the body of a macro")
     if text is None:
         return Fix(title, (), safety, "what it needs to be told does not stand above as a name")
-    test, positive = _test_of(node, match)
-    failed = _NEGATED.get(ok)
-    if test is None or failed is None:
+    test, positive = _test_of(stage, node, match)
+    failed = _NEGATED.get(ok, "").replace("null", "NULL")
+    ok = ok.replace("null", "NULL")
+    if test is None or not failed:
         return Fix(title, (), safety, "the result of the call is not tested where it stands")
     (start, end), data = test.span, stage.unit.data
     joined = f"{text} {ok} && " if positive else f"{text} {failed} || "
@@ -325,21 +326,33 @@ def _before_test(stage: Stage, match: Match, mend: Mend, ok: str, safety: Safety
     return Fix(title, edits, safety)
 
 
-_NEGATED = {"== 1": "!= 1", "!= 0": "== 0", "> 0": "<= 0", "== 0": "!= 0"}
-_POSITIVE = (("==", 1), (">", 0), (">=", 1), ("!=", 0))
-_NEGATIVE = (("!=", 1), ("<=", 0), ("<", 1), ("<", 0), ("==", 0))
+_NEGATED = {
+    "== 1": "!= 1",
+    "!= 0": "== 0",
+    "> 0": "<= 0",
+    "== 0": "!= 0",
+    "!= null": "== null",
+}
+_POSITIVE = ("== 1", "> 0", ">= 1", "!= 0")
+_NEGATIVE = ("!= 1", "<= 0", "< 1", "< 0", "== 0")
 
 
-def _test_of(node: Node, match: Match) -> tuple[Expr | None, bool]:
+def _test_of(stage: Stage, node: Node, match: Match) -> tuple[Expr | None, bool]:
     """The part of a step that tests a call, and whether it is true on success."""
+    ok = match.binding.ok
+    positive = (ok,) if ok else _POSITIVE
+    negative = (_NEGATED.get(ok, ""),) if ok else _NEGATIVE
     for expr in parts(node.evaluates) if node.evaluates is not None else ():
         if isinstance(expr, Unary) and expr.operator == "!" and strip(expr.operand) is match.site:
             return expr, False
         if isinstance(expr, Binary) and strip(expr.left) is match.site:
-            number = strip(expr.right)
-            test = (expr.operator, number.value if isinstance(number, Literal) else None)
-            if test in _POSITIVE or test in _NEGATIVE:
-                return expr, test in _POSITIVE
+            other = strip(expr.right)
+            number = other.value if isinstance(other, Literal) else None
+            if isinstance(other, Name):
+                number = stage.index.numbers.get(other.text)
+            test = f"{expr.operator} {number}"
+            if test in (*positive, *negative):
+                return expr, test in positive
     if node.act is Act.TEST and node.expr is not None and strip(node.expr) is match.site:
         return node.expr, True
     return None, False

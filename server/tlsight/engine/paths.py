@@ -35,7 +35,7 @@ from tlsight.ir import (
 from tlsight.text import Span
 
 BUDGET = 5_000
-"""States of one walk."""
+"""States of one walk; of a longer function, two for each of its steps."""
 _DEPTH = 3
 """Calls of functions of the unit that are walked through in turn."""
 
@@ -195,7 +195,7 @@ class _Walk:
     def run(self, handed: Numbers, node_from: int = 0) -> tuple[Ending, ...] | None:
         """All endings, in the order of the text."""
         start = (node_from, frozenset(handed.items()))
-        most = min(BUDGET, budget(self.stage.unit, self.function))
+        most = min(max(BUDGET, 2 * len(self.nodes)), budget(self.stage.unit, self.function))
         seen = {start}
         waiting = [start]
         found: dict[Ending, None] = {}

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from tlsight.engine.callees import called, reached
 from tlsight.engine.excuses import excuse
-from tlsight.engine.flow import leading, rebound
+from tlsight.engine.flow import following, leading, rebound
 from tlsight.engine.match import Match
 from tlsight.engine.objects import Objects, Place, objects
 from tlsight.engine.paths import visited
@@ -92,7 +92,7 @@ def _followed(stage: Stage, check: Check, match: Match, routes: _Routes) -> Matc
 
 
 def _comes_back(stage: Stage, other: Match, match: Match) -> bool:
-    return match.node in visited(stage, match.function, other.node, {}, {}, frozenset())
+    return match.node in following(stage.unit, match.function, other.node)
 
 
 def _kept_apart(
@@ -149,8 +149,8 @@ def _new_routes(stage: Stage, check: Check, match: Match, place: Place) -> _Rout
     )
     goals = frozenset(other.node for other in sinks)
     once = _nodes(stage, function, check.needs_one) | _inside(stage, match, check.needs_one)
-    # What comes after another one of the same object is asked about that one.
-    stops = once | {
+    # What comes after another one of the same object is asked about that one; and one is enough.
+    stops = once | goals | {
         other.node
         for role in check.roles
         for other in _of_function(stage, role, function)
@@ -158,7 +158,7 @@ def _new_routes(stage: Stage, check: Check, match: Match, place: Place) -> _Rout
     }
     if not check.past:
         return _Routes(sinks, stops, stops, stops, leading(unit, function, goals, stops), goals)
-    again = once | _nodes(stage, function, check.roles)
+    again = once | goals | _nodes(stage, function, check.roles)
     second = leading(unit, function, goals, again)
     middle = _nodes(stage, function, check.past) & second
     return _Routes(sinks, stops, again, middle, leading(unit, function, middle, stops), second)

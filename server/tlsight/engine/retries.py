@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tlsight.engine.callees import called, reached
-from tlsight.engine.flow import Definition, definitions, rebound
+from tlsight.engine.flow import Definition, definitions, following, rebound
 from tlsight.engine.match import Match, call_matches
 from tlsight.engine.objects import objects
 from tlsight.engine.paths import visited
@@ -51,7 +51,7 @@ def differing(stage: Stage, rule: Property, check: Check, match: Match) -> Itera
     nodes |= _written_in(stage, check, match.function)
     session = match.arguments.get(check.argument)
     ends = nodes | rebound(stage.unit, match.function, session, match.node)
-    after = visited(stage, match.function, match.node, {}, {}, ends)
+    after = following(stage.unit, match.function, match.node, ends)
     for role in check.sinks:
         for asked in played(stage).get(role, ()):
             if asked.function != match.function or asked.node not in after - ends | {match.node}:
@@ -102,7 +102,7 @@ def _is_other(
         if other.node in passed and _is_spelled_otherwise(stage, check, match, other):
             return True
         for at in sorted(passed & changes - ends):
-            if other.node in visited(stage, number, at, {}, {}, ends - {at}):
+            if other.node in following(stage.unit, number, at, ends - {at}):
                 return True
     return False
 
