@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from kept import locked, of_this_run, run
 
+from kept import locked, of_this_run, run
 from tlsight.cli.files import SUFFIXES
 
 ROOT = Path(__file__).parents[2]
