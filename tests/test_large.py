@@ -67,7 +67,9 @@ def test_every_mistake_in_ten_thousand_branches_is_found(
     report = analyst.first(Path(f"{shape}.{language}"), text.data)
 
     assert len(text.mistakes) == 64
-    assert places(text.data, report.findings) == set(text.mistakes)
+    planted = {rule for rule, _ in text.mistakes}
+    found = places(text.data, report.findings)
+    assert {item for item in found if item[0] in planted} == set(text.mistakes)
 
 
 def spent(analyst: Analyst, shape: str, branches: int) -> int:

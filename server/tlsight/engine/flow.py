@@ -44,7 +44,7 @@ _FIRST = 24
 """Of more of them, so many are looked at."""
 _EXIT = 1
 """The exit of every graph."""
-_FOR_EACH = 3
+_FOR_EACH = 5
 """And so many more for each node."""
 
 

@@ -72,16 +72,20 @@ def _followed(stage: Stage, check: Check, match: Match, routes: _Routes) -> Matc
     assert isinstance(match.site, Call)
     possible: list[int | None] = [*stage.index.numbered(check.results)] or [None]
     function = match.function
+    sinks = frozenset(other.node for other in routes.sinks)
     own = rebound(stage.unit, function, match.arguments.get(check.argument), match.node)
     for number in possible:
         assumed = {} if number is None else {match.site.anchor: number}
         stops = routes.stops | own
-        after = visited(stage, function, match.node, handed, assumed, stops, routes.first)
+        goals = frozenset() if check.past else sinks
+        after = visited(stage, function, match.node, handed, assumed, stops, routes.first, goals)
         starts: frozenset[int] = frozenset((match.node,))
         if check.past:
             starts = routes.middle & after - {match.node}
             again = routes.again | own
-            parts = (visited(stage, function, at, {}, {}, again, routes.second) for at in starts)
+            parts = (
+                visited(stage, function, at, {}, {}, again, routes.second, sinks) for at in starts
+            )
             after = frozenset().union(*parts)
         for other in routes.sinks:
             if other.node in after - starts and not (
@@ -149,14 +153,15 @@ def _new_routes(stage: Stage, check: Check, match: Match, place: Place) -> _Rout
     )
     goals = frozenset(other.node for other in sinks)
     once = _nodes(stage, function, check.needs_one) | _inside(stage, match, check.needs_one)
-    # What comes after another one of the same object is asked about that one; and one is enough.
-    stops = once | goals | {
+    # What comes after another one of the same object is asked about that one.
+    stops = once | {
         other.node
         for role in check.roles
         for other in _of_function(stage, role, function)
         if known.of(other, check.argument) == place
     }
     if not check.past:
+        stops |= goals  # one is enough
         return _Routes(sinks, stops, stops, stops, leading(unit, function, goals, stops), goals)
     again = once | goals | _nodes(stage, function, check.roles)
     second = leading(unit, function, goals, again)
