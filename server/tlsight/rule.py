@@ -308,6 +308,8 @@ class Check:
     """`role.argument`: only what reaches this argument of what makes the data counts."""
     needs_one: tuple[str, ...] = ()
     """Roles of which one must be played on the same object."""
+    or_asked: tuple[str, ...] = ()
+    """Roles that count as `needs_one` does, if the result of the call decides something."""
     results: tuple[str, ...] = ()
     """Constants: only where the call in `roles` has yielded one of them."""
     instead: tuple[str, ...] = ()

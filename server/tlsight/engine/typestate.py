@@ -67,8 +67,10 @@ def check_typestate(stage: Stage, rule: Property, check: Check) -> Iterator[Find
                 yield from undecided(stage, rule, match.function, match.span, state.reason)
             elif not state.roles.isdisjoint(check.needs_one):
                 if stage.evidence:
-                    steps = _steps(stage, check, item)
+                    steps = _steps(stage, check.needs_one, item)
                     yield from _done(stage, rule, match, steps)
+            elif asked := _asked(stage, check, item):
+                yield from _done(stage, rule, match, asked)
             elif state.roles >= set(check.given) and item not in done:
                 done.add(item)
                 yield from _reported(stage, rule, check, match, state.made)
@@ -114,7 +116,7 @@ def _repeated(
         if state.reason:
             yield from undecided(stage, rule, match.function, match.span, state.reason)
         elif not state.roles.isdisjoint(check.needs_one):
-            yield from _done(stage, rule, match, _steps(stage, check, item))
+            yield from _done(stage, rule, match, _steps(stage, check.needs_one, item))
         else:
             found = list(differing(stage, rule, check, match))
             yield from found
@@ -124,12 +126,17 @@ def _repeated(
             return
 
 
-def _steps(stage: Stage, check: Check, place: Place) -> list[Match]:
+def _asked(stage: Stage, check: Check, place: Place) -> list[Match]:
+    """What is done to an object that counts if its result decides something."""
+    return [step for step in _steps(stage, check.or_asked, place) if decides(stage, step)]
+
+
+def _steps(stage: Stage, roles: tuple[str, ...], place: Place) -> list[Match]:
     """What is done to an object of that which it needs."""
     known = objects(stage)
     return [
         other
-        for role in check.needs_one
+        for role in roles
         for other in played(stage).get(role, ())
         if known.is_done(other, place)
     ]
