@@ -319,6 +319,8 @@ class Check:
     perhaps: str = ""
     """A regular expression: a function without a body here whose name matches it may do what is
     needed."""
+    move: bool = False
+    """What comes too late can be mended by moving it before the call in `roles`."""
     lone: bool = False
     """Only where the object is made in this function, and nothing else is made of it."""
     same: tuple[str, ...] = ()

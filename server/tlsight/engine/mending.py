@@ -6,7 +6,7 @@ An edit inside the expansion of a macro would change every use of it, so it is w
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from tlsight.engine.buffers import widened
 from tlsight.engine.index import spelled
@@ -296,6 +296,28 @@ def inserted(stage: Stage, rule: Property, check: Check, match: Match) -> tuple[
             return (_before_test(stage, match, mend, binding.ok, safety),)
         return (_preceded(stage, match, mend, safety),)
     return ()
+
+
+def moved(stage: Stage, rule: Property, late: Sequence[Match], early: Match) -> tuple[Fix, ...]:
+    """Move the statements of calls, in their order, before that of another one of the function."""
+    title = f"Move {', '.join(dict.fromkeys(item.spelled for item in late))} before {early.spelled}"
+    safety = rule.safety or Safety.UNSAFE
+    function = stage.unit.module.functions[early.function]
+    if any(function.nodes[item.node].expanded for item in (*late, early)):
+        return (Fix(title, (), safety, "the code stands in the body of a macro"),)
+    start = _beginning(stage, function, early.span)
+    gone = [_statement(stage, item) for item in late]
+    if start is None or any(edit is None or edit.text for edit in gone):
+        reason = "the calls do not stand in statements that begin their lines"
+        return (Fix(title, (), safety, reason),)
+    data = stage.unit.data
+    blanks = re.compile(rb"[ \t]*").match(data, start)
+    assert blanks is not None
+    ending = "\r\n" if b"\r\n" in data else "\n"
+    calls = [data[item.span.start : item.span.end].decode(errors="replace") for item in late]
+    text = "".join(f"{blanks[0].decode()}{call};{ending}" for call in calls)
+    edits = (Edit(Span(start, start), text), *(edit for edit in gone if edit is not None))
+    return (Fix(title, edits, safety),)
 
 
 def _is_played(stage: Stage, role: str, place: Place) -> bool:

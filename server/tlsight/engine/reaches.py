@@ -13,12 +13,13 @@ from tlsight.engine.callees import called, reached
 from tlsight.engine.excuses import excuse
 from tlsight.engine.flow import following, leading, rebound
 from tlsight.engine.match import Match
+from tlsight.engine.mending import moved
 from tlsight.engine.objects import Objects, Place, objects
 from tlsight.engine.paths import visited
 from tlsight.engine.report import excused, finding, held, undecided
 from tlsight.engine.roles import Stage, played
 from tlsight.engine.unit import path
-from tlsight.finding import Evidence, Finding, Related
+from tlsight.finding import Evidence, Finding, Fix, Related
 from tlsight.ir import Call, Opaque, walk
 from tlsight.rule import Check, Property
 
@@ -57,7 +58,12 @@ def reaching(
         return
     related = (Related(match.span, "after this"),)
     words = {"argument": check.argument}
-    item = finding(stage, rule, check, found, found.span, words, related=related)
+    fixes: tuple[Fix, ...] = ()
+    if check.move and rule.safety is not None:
+        after = following(stage.unit, match.function, match.node)
+        late = [item for item in routes.sinks if item.node in after and item.span > match.span]
+        fixes = moved(stage, rule, sorted(late, key=lambda item: item.span), match)
+    item = finding(stage, rule, check, found, found.span, words, related=related, fixes=fixes)
     if item is not None:
         yield item
 

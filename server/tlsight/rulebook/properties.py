@@ -85,6 +85,7 @@ _OWNERS = {
     "instead": ("typestate",),
     "same": ("typestate",),
     "lone": ("typestate",),
+    "move": ("typestate",),
     "perhaps": ("typestate",),
 }
 """Words that checks of some kinds have, and no other."""
@@ -185,6 +186,7 @@ def _check(kind: str, table: Table) -> Check:
         instead=table.texts("instead"),
         same=table.texts("same"),
         lone=table.flag("lone"),
+        move=table.flag("move"),
         perhaps=table.pattern("perhaps"),
         tied=table.text("tied"),
         decides=table.flag("decides"),
