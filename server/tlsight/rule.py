@@ -319,6 +319,8 @@ class Check:
     perhaps: str = ""
     """A regular expression: a function without a body here whose name matches it may do what is
     needed."""
+    ends: tuple[str, ...] = ()
+    """Roles after which what comes is no longer asked about."""
     move: bool = False
     """What comes too late can be mended by moving it before the call in `roles`."""
     lone: bool = False

@@ -158,7 +158,8 @@ def _new_routes(stage: Stage, check: Check, match: Match, place: Place) -> _Rout
         if known.of(other, slot or check.argument) in wanted
     )
     goals = frozenset(other.node for other in sinks)
-    once = _nodes(stage, function, check.needs_one) | _inside(stage, match, check.needs_one)
+    once = _nodes(stage, function, (*check.needs_one, *check.ends))
+    once |= _inside(stage, match, check.needs_one)
     # What comes after another one of the same object is asked about that one.
     stops = once | {
         other.node

@@ -81,7 +81,15 @@ def _unbound(check: Check, bound: _Bound) -> Iterator[Problem]:
     dotted = (*check.sinks, *check.sources, *check.through, *check.better)
     sinks = (sink.partition(".")[0] for sink in (*dotted, *filter(None, (check.tied,))))
     named = (*check.unless, *check.despite, *check.only_with, *check.not_as, *check.unless_tested)
-    named = (*named, *check.needs_one, *check.given, *check.past, *check.of, *check.or_asked)
+    named = (
+        *named,
+        *check.needs_one,
+        *check.given,
+        *check.past,
+        *check.of,
+        *check.or_asked,
+        *check.ends,
+    )
     named = (*named, *filter(None, (check.on, check.insert)))
     for role in (*check.roles, *sinks, *named):
         if role not in bound:

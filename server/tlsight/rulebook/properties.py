@@ -85,6 +85,7 @@ _OWNERS = {
     "instead": ("typestate",),
     "same": ("typestate",),
     "lone": ("typestate",),
+    "ends": ("typestate",),
     "move": ("typestate",),
     "perhaps": ("typestate",),
 }
@@ -186,6 +187,7 @@ def _check(kind: str, table: Table) -> Check:
         instead=table.texts("instead"),
         same=table.texts("same"),
         lone=table.flag("lone"),
+        ends=table.texts("ends"),
         move=table.flag("move"),
         perhaps=table.pattern("perhaps"),
         tied=table.text("tied"),
