@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from tlsight.engine.callees import called, reached
 from tlsight.engine.excuses import excuse
 from tlsight.engine.flow import following, leading, rebound
+from tlsight.engine.inserting import moved
 from tlsight.engine.match import Match
-from tlsight.engine.mending import moved
 from tlsight.engine.objects import Objects, Place, objects
 from tlsight.engine.paths import visited
 from tlsight.engine.report import excused, finding, held, undecided

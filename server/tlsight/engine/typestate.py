@@ -10,9 +10,10 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from tlsight.engine.excuses import excuse
+from tlsight.engine.inserting import inserted
 from tlsight.engine.leftovers import leftovers
 from tlsight.engine.match import Match
-from tlsight.engine.mending import by_page, inserted
+from tlsight.engine.mending import by_page
 from tlsight.engine.objects import Objects, Place, objects
 from tlsight.engine.paths import decides
 from tlsight.engine.reaches import reaching

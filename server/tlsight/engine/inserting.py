@@ -1,0 +1,169 @@
+"""Calls that a fix brings, or brings to another place: before the statement of another call.
+
+A call that can fail goes into the test of the other, so that its failure takes the same way.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from tlsight.engine.match import Match
+from tlsight.engine.objects import Place, objects
+from tlsight.engine.roles import Stage, played
+from tlsight.engine.statements import beginning, included, line_above, removed
+from tlsight.engine.unit import parts, strip
+from tlsight.finding import Fix, Safety
+from tlsight.ir import Act, Binary, Expr, Literal, Member, Name, Node, Unary
+from tlsight.rule import Check, Mend, Property
+from tlsight.text import Edit, Span
+
+_SLOT = re.compile(r"\{([^}]*)\}")
+_NEGATED = {
+    "== 1": "!= 1",
+    "!= 0": "== 0",
+    "> 0": "<= 0",
+    "== 0": "!= 0",
+    "!= null": "== null",
+}
+_POSITIVE = ("== 1", "> 0", ">= 1", "!= 0")
+_NEGATIVE = ("!= 1", "<= 0", "< 1", "< 0", "== 0")
+
+
+def inserted(stage: Stage, rule: Property, check: Check, match: Match) -> tuple[Fix, ...]:
+    """Play a role that is missing just before a call, as a library page writes it.
+
+    What it needs of other calls on the same object is taken from those that stand above. If it can
+    fail, its failure takes the way that the failure of the call takes.
+    """
+    library = stage.index.rulebook.libraries[match.binding.library]
+    known = objects(stage)
+    place = known.of(match, check.argument)
+    for binding in library.bindings:
+        if check.insert not in binding.roles or not binding.insert or place is None:
+            continue
+        safety = rule.safety or Safety.UNSAFE
+        text = _borrowed(stage, match, place, binding.insert)
+        mend = Mend(before=text)
+        if not all(_is_played(stage, role, place) for role in binding.insert_with):
+            title = f"Call {binding.insert.partition('(')[0]} before"
+            reason = "that alone would not do, since more is missing"
+            return (Fix(title, (), safety, reason),)
+        if binding.ok:
+            return (_before_test(stage, match, mend, binding.ok, safety),)
+        return (preceded(stage, match, mend, safety),)
+    return ()
+
+
+def moved(stage: Stage, rule: Property, late: Sequence[Match], early: Match) -> tuple[Fix, ...]:
+    """Move the statements of calls, in their order, before that of another one of the function."""
+    title = f"Move {', '.join(dict.fromkeys(item.spelled for item in late))} before {early.spelled}"
+    safety = rule.safety or Safety.UNSAFE
+    function = stage.unit.module.functions[early.function]
+    if any(function.nodes[item.node].expanded for item in (*late, early)):
+        return (Fix(title, (), safety, "the code stands in the body of a macro"),)
+    start = beginning(stage, function, early.span)
+    gone = [removed(stage, item) for item in late]
+    if start is None or any(edit is None or edit.text for edit in gone):
+        reason = "the calls do not stand in statements that begin their lines"
+        return (Fix(title, (), safety, reason),)
+    data = stage.unit.data
+    calls = [data[item.span.start : item.span.end].decode(errors="replace") for item in late]
+    put = line_above(stage, start, "".join(f"{' '.join(call.split())};\n" for call in calls))
+    return (Fix(title, (put, *(edit for edit in gone if edit is not None)), safety),)
+
+
+def preceded(stage: Stage, match: Match, mend: Mend, safety: Safety) -> Fix:
+    """Make another call before the statement of this one, which must begin its line."""
+    plain = stage.index.plain(match.spelled)
+    prefix = match.spelled.removesuffix(plain)
+    text = _filled(stage, match, prefix + mend.before)
+    title = mend.title or f"Call {prefix}{mend.before.partition('(')[0]} before"
+    function = stage.unit.module.functions[match.function]
+    node = function.nodes[match.node]
+    if node.expanded:
+        return Fix(title, (), safety, "the code stands in the body of a macro")
+    if text is None:
+        return Fix(title, (), safety, "what it needs to be told does not stand above as a name")
+    start = None if node.loop else beginning(stage, function, match.span)
+    if start is None:
+        return Fix(title, (), safety, "the call does not stand in a statement that begins its line")
+    edits = [line_above(stage, start, f"{text};")]
+    if mend.include:
+        edits += included(stage, mend.include)
+    return Fix(title, tuple(edits), safety)
+
+
+def _before_test(stage: Stage, match: Match, mend: Mend, ok: str, safety: Safety) -> Fix:
+    """Make another call in the test of this one, so that both must succeed."""
+    prefix = match.spelled.removesuffix(stage.index.plain(match.spelled))
+    text = _filled(stage, match, prefix + mend.before)
+    title = f"Call {prefix}{mend.before.partition('(')[0]} before"
+    node = stage.unit.module.functions[match.function].nodes[match.node]
+    if node.expanded:
+        return Fix(title, (), safety, "the code stands in the body of a macro")
+    if text is None:
+        return Fix(title, (), safety, "what it needs to be told does not stand above as a name")
+    test, positive = _test_of(stage, node, match)
+    failed = _NEGATED.get(ok, "").replace("null", "NULL")
+    ok = ok.replace("null", "NULL")
+    if test is None or not failed:
+        return Fix(title, (), safety, "the result of the call is not tested where it stands")
+    (start, end), data = test.span, stage.unit.data
+    joined = f"{text} {ok} && " if positive else f"{text} {failed} || "
+    if data[:start].endswith(b"(") and data[end:].startswith(b")"):
+        return Fix(title, (Edit(Span(start, start), joined),), safety)
+    edits = (Edit(Span(start, start), f"({joined}"), Edit(Span(end, end), ")"))
+    return Fix(title, edits, safety)
+
+
+def _test_of(stage: Stage, node: Node, match: Match) -> tuple[Expr | None, bool]:
+    """The part of a step that tests a call, and whether it is true on success."""
+    ok = match.binding.ok
+    positive = (ok,) if ok else _POSITIVE
+    negative = (_NEGATED.get(ok, ""),) if ok else _NEGATIVE
+    for expr in parts(node.evaluates) if node.evaluates is not None else ():
+        if isinstance(expr, Unary) and expr.operator == "!" and strip(expr.operand) is match.site:
+            return expr, False
+        if isinstance(expr, Binary) and strip(expr.left) is match.site:
+            other = strip(expr.right)
+            number = other.value if isinstance(other, Literal) else None
+            if isinstance(other, Name):
+                number = stage.index.numbers.get(other.text)
+            test = f"{expr.operator} {number}"
+            if test in (*positive, *negative):
+                return expr, test in positive
+    if node.act is Act.TEST and node.expr is not None and strip(node.expr) is match.site:
+        return node.expr, True
+    return None, False
+
+
+def _is_played(stage: Stage, role: str, place: Place) -> bool:
+    known = objects(stage)
+    return any(known.is_done(other, place) for other in played(stage).get(role, ()))
+
+
+def _borrowed(stage: Stage, match: Match, place: Place, text: str) -> str:
+    """A text with the arguments of other calls (`{role.slot}`) that are done to the object."""
+    known = objects(stage)
+    for name in _SLOT.findall(text):
+        role, dot, slot = name.partition(".")
+        for other in played(stage).get(role, ()) if dot else ():
+            expr = other.arguments.get(slot)
+            above = other.function == match.function and other.span.start < match.span.start
+            if above and isinstance(expr, (Name, Literal)) and known.is_done(other, place):
+                start, end = expr.span
+                text = text.replace(f"{{{name}}}", stage.unit.data[start:end].decode())
+                break
+    return text
+
+
+def _filled(stage: Stage, match: Match, text: str) -> str | None:
+    """A text with the arguments that it names in braces; None if one is more than a name."""
+    data = stage.unit.data
+    for slot in _SLOT.findall(text):
+        expr = match.arguments.get(slot)
+        if not isinstance(expr, (Name, Member)):
+            return None
+        text = text.replace(f"{{{slot}}}", data[expr.span.start : expr.span.end].decode())
+    return text
