@@ -5,7 +5,9 @@ An edit inside the expansion of a macro would change every use of it, so it is w
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
+from dataclasses import replace
 
 from tlsight.engine.buffers import widened
 from tlsight.engine.index import spelled
@@ -37,10 +39,27 @@ def by_page(stage: Stage, rule: Property, match: Match) -> tuple[Fix, ...]:
     safety = mend.safety or rule.safety or Safety.UNSAFE
     if mend.before:
         return (preceded(stage, match, mend, safety),)
+    added = tuple(_handed(stage, match, text) for text in mend.add)
+    if None in added:
+        title = mend.title or f"Add to {match.spelled}"
+        return (Fix(title, (), safety, "no parameter of the function says what is meant"),)
+    mend = replace(mend, add=tuple(filter(None, added)))
     title, edits = _edits(stage, match, mend)
     if not edits:
         return ()
     return (_fix(stage, match, mend.title or title, edits, safety),)
+
+
+_PARAMETER = re.compile(r"\{~(.+)\}")
+
+
+def _handed(stage: Stage, match: Match, text: str) -> str | None:
+    """A text to add; of `{~REGEX}`, the parameter of the function whose name matches, if any."""
+    wanted = _PARAMETER.fullmatch(text)
+    if wanted is None:
+        return text
+    names = [item.name for item in stage.unit.module.functions[match.function].parameters]
+    return next((name for name in names if re.search(wanted[1], name, re.IGNORECASE)), None)
 
 
 def by_vocabulary(
