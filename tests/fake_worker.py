@@ -3,7 +3,7 @@
 `LATE` is a defect that only the final answer sees, until it has been seen once.
 `GATE:path;` makes the final answer wait at the named pipe `path`, so that a test decides when it
 goes on. `DIE` kills the process in the final answer, `HANG` never ends it, `BUG` raises.
-`SESSION` is an object with traits.
+`SESSION` is an object with traits. With `SPREAD` in a text its fixes change it in two places.
 `UNREAD` could not be judged, since the header `lost.h` is missing.
 `TABOO` in the outcome of a fix refutes it; `DOUBT` leaves it unproven.
 """
@@ -87,6 +87,8 @@ class FakeAnalyst:
 
     def _findings(self, path: Path, data: bytes) -> tuple[Finding, ...]:
         words = ["BAD"] + (["LATE"] if path in self._seen else [])
+        end = Span(len(data), len(data))
+        more = (Edit(end, " "),) if b"SPREAD" in data else ()
         return tuple(
             Finding(
                 rule=f"word-{word.lower()}",
@@ -96,7 +98,7 @@ class FakeAnalyst:
                     f"word-{word.lower()}", Severity.WARNING
                 ),
                 fixes=(
-                    Fix("Write OKAY", (Edit(Span(*match.span()), "OKAY"),), Safety.SAFE),
+                    Fix("Write OKAY", (Edit(Span(*match.span()), "OKAY"), *more), Safety.SAFE),
                     Fix("Do not", (), Safety.SAFE, withheld="it cannot be done"),
                 ),
                 deprecated=True,

@@ -234,6 +234,22 @@ async def test_a_fix_is_preferred_only_if_it_is_proven(start: Start) -> None:
     } == offers
 
 
+async def test_a_fix_in_several_places_is_a_refactoring_too(start: Start) -> None:
+    """For those who ask for refactorings; any other is a quick fix alone."""
+    editor = await start()
+    offers = {}
+    for number, text in enumerate(["BAD", "BAD SPREAD"]):
+        editor.open(f"file:///nowhere/{number}.cpp", text)
+        shown = await editor.current()
+        found = await editor.actions(
+            shown.diagnostics[0].range, shown.diagnostics, [types.CodeActionKind.Refactor.value]
+        )
+        offers[text] = [(action.title, action.kind) for action in found]
+
+    rewrite = types.CodeActionKind.RefactorRewrite
+    assert {"BAD": [], "BAD SPREAD": [("Write OKAY", rewrite)]} == offers
+
+
 async def test_a_light_bulb_proves_nothing_but_resolving_does(start: Start) -> None:
     """Actions asked for by a machine are quick; a refuted fix cannot be resolved."""
     editor = await start()

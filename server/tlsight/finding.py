@@ -63,6 +63,11 @@ class Fix:
     safety: Safety
     withheld: str | None = None
 
+    @property
+    def rewrites(self) -> bool:
+        """Whether it changes the text in several places, as a refactoring does."""
+        return len(self.edits) > 1
+
 
 @dataclass(frozen=True)
 class Finding:

@@ -1,5 +1,6 @@
 """Code actions: mend one finding, mend them all, or say in the code why it may stand.
 
+A fix in several places is also a refactoring, for those who ask for one.
 A fix is preferred only where it is proven. Proofs are made when someone asks: at once if a person
 opened the menu or the client cannot resolve, else when the client resolves the action.
 """
@@ -58,7 +59,9 @@ async def offered(
     context = params.context
     automatic = context.trigger_kind == types.CodeActionTriggerKind.Automatic
     actions: list[types.CodeAction] = []
-    if _wanted(types.CodeActionKind.QuickFix.value, context.only):
+    mending = _wanted(types.CodeActionKind.QuickFix.value, context.only)
+    kind = types.CodeActionKind.QuickFix if mending else types.CodeActionKind.RefactorRewrite
+    if _wanted(kind.value, context.only):
         place = span_of(answer.document.lines, params.range, client.encoding)
         findings = [finding for finding in answer.report.findings if _meet(finding.span, place)]
         if not (automatic and client.resolves):
@@ -67,8 +70,9 @@ async def offered(
             shown = _shown(answer.document, finding, context.diagnostics) or diagnostic(
                 answer.document, finding, pages.get(finding.rule), client
             )
-            actions += _fixes(service, client, answer, finding, shown)
-            actions += _suppression(client, answer.document, finding, shown)
+            actions += _fixes(service, client, answer, finding, shown, kind)
+            if mending:
+                actions += _suppression(client, answer.document, finding, shown)
     if _wanted(FIX_ALL, context.only) and any(map(is_mendable, answer.report.findings)):
         asked = context.only is not None or not automatic
         actions += await _all(service, client, answer, asked)
@@ -133,10 +137,13 @@ def _fixes(
     answer: Answer,
     finding: Finding,
     shown: types.Diagnostic,
+    kind: types.CodeActionKind,
 ) -> list[types.CodeAction]:
     actions: list[types.CodeAction] = []
     preferred = False
     for index, fix in enumerate(finding.fixes):
+        if kind is types.CodeActionKind.RefactorRewrite and not fix.rewrites:
+            continue
         proof = service.known_proof(answer, finding, fix)
         reason = fix.withheld
         if proof is Proof.REFUTED:
@@ -144,9 +151,7 @@ def _fixes(
         if reason and not client.disabled:
             continue
         title = f"{fix.title} (unproven)" if proof is Proof.UNPROVEN else fix.title
-        action = types.CodeAction(
-            title=title, kind=types.CodeActionKind.QuickFix, diagnostics=[shown]
-        )
+        action = types.CodeAction(title=title, kind=kind, diagnostics=[shown])
         if reason:
             action.disabled = types.CodeActionDisabled(reason)
         elif client.resolves:

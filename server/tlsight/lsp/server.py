@@ -607,7 +607,11 @@ _FEATURES: Mapping[str, tuple[Callable[..., Any], Any]] = {
     types.TEXT_DOCUMENT_CODE_ACTION: (
         _code_actions,
         types.CodeActionOptions(
-            code_action_kinds=[types.CodeActionKind.QuickFix, actions.FIX_ALL],
+            code_action_kinds=[
+                types.CodeActionKind.QuickFix,
+                types.CodeActionKind.RefactorRewrite,
+                actions.FIX_ALL,
+            ],
             resolve_provider=True,
         ),
     ),
