@@ -74,20 +74,14 @@ def visited(
     assumed: Mapping[int, int],
     stops: Collection[int],
     within: frozenset[int] | None = None,
-    goals: frozenset[int] = frozenset(),
 ) -> frozenset[int]:
     """The nodes that are reached from one, up to those that stop.
 
     `handed` is what variables hold there, `assumed` what calls yield, by their anchors; `within`
-    are the steps from which it is still possible to come to what is looked for. Of `goals` one is
-    enough: with more ways than can be followed, those count that were.
+    are the steps from which it is still possible to come to what is looked for.
     Empty if there are too many ways, which the report then says.
     """
-    walk_ = _Walk(stage, function, _DEPTH, assumed, frozenset(stops) - {start}, within)
-    if walk_.run(handed, start) is None and not walk_.seen & goals - {start}:
-        give_up(stage.unit, function)
-        return frozenset()
-    return frozenset(walk_.seen)
+    return walked(stage, function, start, handed, assumed, stops, within)[0]
 
 
 def walked(

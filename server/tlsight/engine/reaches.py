@@ -78,20 +78,19 @@ def _followed(stage: Stage, check: Check, match: Match, routes: _Routes) -> Matc
     assert isinstance(match.site, Call)
     possible: list[int | None] = [*stage.index.numbered(check.results)] or [None]
     function = match.function
-    sinks = frozenset(other.node for other in routes.sinks)
     own = rebound(stage.unit, function, match.arguments.get(check.argument), match.node)
     for number in possible:
         assumed = {} if number is None else {match.site.anchor: number}
         stops = routes.stops | own
-        goals = frozenset() if check.past else sinks
-        after = visited(stage, function, match.node, handed, assumed, stops, routes.first, goals)
+        if check.past or handed or assumed:
+            after = visited(stage, function, match.node, handed, assumed, stops, routes.first)
+        else:  # nothing is known that could tell one way from another
+            after = following(stage.unit, function, match.node, stops)
         starts: frozenset[int] = frozenset((match.node,))
         if check.past:
             starts = routes.middle & after - {match.node}
             again = routes.again | own
-            parts = (
-                visited(stage, function, at, {}, {}, again, routes.second, sinks) for at in starts
-            )
+            parts = (visited(stage, function, at, {}, {}, again, routes.second) for at in starts)
             after = frozenset().union(*parts)
         for other in routes.sinks:
             if other.node in after - starts and not (
