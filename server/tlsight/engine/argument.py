@@ -95,6 +95,8 @@ def check_argument(
 
 def _right(stage: Stage, rule: Property, check: Check, match: Match) -> Iterator[Evidence]:
     """What was seen of an argument in which nothing is wrong."""
+    if not stage.evidence:
+        return
     if check.capacity:
         yield from _roomy(stage, rule, check, match)
     elif check.argument in match.binding.means:
@@ -106,8 +108,6 @@ def _right(stage: Stage, rule: Property, check: Check, match: Match) -> Iterator
 
 def _stated_right(stage: Stage, rule: Property, match: Match, slot: str) -> Iterator[Evidence]:
     """The values of an argument, if the text states them all."""
-    if not stage.evidence:
-        return
     values = stage.values(match, slot)
     expr = match.arguments.get(slot)
     span = match.span if expr is None else expr.span

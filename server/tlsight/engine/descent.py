@@ -16,7 +16,7 @@ from tlsight.engine.callees import called
 from tlsight.engine.flow import Definition, definitions, reaching
 from tlsight.engine.index import tail
 from tlsight.engine.match import Match, call_matches
-from tlsight.engine.objects import objects
+from tlsight.engine.objects import RESULT, THIS, objects
 from tlsight.engine.origin import may_write, root
 from tlsight.engine.roles import Stage, plays
 from tlsight.engine.unit import path, strip
@@ -40,8 +40,6 @@ from tlsight.ir import (
 
 BUDGET = 2_000
 """Expressions and names of one question."""
-RESULT = "result"
-THIS = "this"
 
 
 @dataclass(frozen=True, slots=True)

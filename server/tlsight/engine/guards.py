@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from tlsight.engine.index import tail
+from tlsight.engine.repairing import NEGATED
 from tlsight.engine.roles import Stage, is_known
 from tlsight.engine.unit import last_name, parts, path, strip
 from tlsight.engine.values import possible
@@ -51,7 +52,6 @@ _SAFER = re.compile(r"verif|check|validat|secur|strict|safe|authenticat")
 """Names of what makes something weaker where it is turned off."""
 _OFF = re.compile(r"(?:^|_)(?:none|off|never|no|disabled?)$")
 """Last words of a choice to do without something."""
-_OPPOSITE = {"==": "!=", "!=": "==", ">": "<=", "<=": ">", "<": ">=", ">=": "<"}
 
 
 class Guard(NamedTuple):
@@ -235,7 +235,7 @@ def _compared(stage: Stage, function: int, at: int, test: Binary, holds: bool) -
     if test.operator in ("&&", "||"):
         sides = [_opted(stage, function, at, side, holds) for side in (test.left, test.right)]
         return any(sides) if (test.operator == "&&") == holds else all(sides)
-    operator = test.operator if holds else _OPPOSITE.get(test.operator, "")
+    operator = test.operator if holds else NEGATED.get(test.operator, "")
     for side, other in ((test.left, test.right), (test.right, test.left)):
         number = _number(other)
         if number == 0 and operator in ("==", "!="):

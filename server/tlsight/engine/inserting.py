@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from tlsight.engine.match import Match
 from tlsight.engine.objects import Place, objects
+from tlsight.engine.repairing import negated
 from tlsight.engine.roles import Stage, played
 from tlsight.engine.statements import beginning, included, line_above, removed
 from tlsight.engine.unit import parts, strip
@@ -19,13 +20,6 @@ from tlsight.rule import Check, Mend, Property
 from tlsight.text import Edit, Span
 
 _SLOT = re.compile(r"\{([^}]*)\}")
-_NEGATED = {
-    "== 1": "!= 1",
-    "!= 0": "== 0",
-    "> 0": "<= 0",
-    "== 0": "!= 0",
-    "!= null": "== null",
-}
 _POSITIVE = ("== 1", "> 0", ">= 1", "!= 0")
 _NEGATIVE = ("!= 1", "<= 0", "< 1", "< 0", "== 0")
 
@@ -45,7 +39,7 @@ def inserted(stage: Stage, rule: Property, check: Check, match: Match) -> tuple[
         safety = rule.safety or Safety.UNSAFE
         text = _borrowed(stage, match, place, binding.insert)
         mend = Mend(before=text)
-        if not all(_is_played(stage, role, place) for role in binding.insert_with):
+        if not all(known.steps((role,), place) for role in binding.insert_with):
             title = f"Call {binding.insert.partition('(')[0]} before"
             reason = "that alone would not do, since more is missing"
             return (Fix(title, (), safety, reason),)
@@ -105,7 +99,7 @@ def _before_test(stage: Stage, match: Match, mend: Mend, ok: str, safety: Safety
     if text is None:
         return Fix(title, (), safety, "what it needs to be told does not stand above as a name")
     test, positive = _test_of(stage, node, match)
-    failed = _NEGATED.get(ok, "").replace("null", "NULL")
+    failed = negated(ok).replace("null", "NULL")
     ok = ok.replace("null", "NULL")
     if test is None or not failed:
         return Fix(title, (), safety, "the result of the call is not tested where it stands")
@@ -121,7 +115,7 @@ def _test_of(stage: Stage, node: Node, match: Match) -> tuple[Expr | None, bool]
     """The part of a step that tests a call, and whether it is true on success."""
     ok = match.binding.ok
     positive = (ok,) if ok else _POSITIVE
-    negative = (_NEGATED.get(ok, ""),) if ok else _NEGATIVE
+    negative = (negated(ok),) if ok else _NEGATIVE
     for expr in parts(node.evaluates) if node.evaluates is not None else ():
         if isinstance(expr, Unary) and expr.operator == "!" and strip(expr.operand) is match.site:
             return expr, False
@@ -136,11 +130,6 @@ def _test_of(stage: Stage, node: Node, match: Match) -> tuple[Expr | None, bool]
     if node.act is Act.TEST and node.expr is not None and strip(node.expr) is match.site:
         return node.expr, True
     return None, False
-
-
-def _is_played(stage: Stage, role: str, place: Place) -> bool:
-    known = objects(stage)
-    return any(known.is_done(other, place) for other in played(stage).get(role, ()))
 
 
 def _borrowed(stage: Stage, match: Match, place: Place, text: str) -> str:

@@ -19,6 +19,7 @@ from tlsight.engine.objects import RESULT, Objects, objects
 from tlsight.engine.paths import walked
 from tlsight.engine.report import finding, held
 from tlsight.engine.roles import Stage, played
+from tlsight.engine.steps import steps
 from tlsight.engine.unit import bare, last_name, path, strip
 from tlsight.finding import Evidence, Finding, Related
 from tlsight.ir import Act, Assign, Call, Node, Opaque, walk
@@ -32,7 +33,7 @@ def leftovers(stage: Stage, rule: Property, check: Check) -> Iterator[Finding | 
     table = played(stage)
     asked = [match for role in check.roles for match in table.get(role, ())]
     cleaning = _Cleaning(stage, check)
-    if _is_settled(stage, check, cleaning):
+    if _is_settled(stage, check):
         return
     for number in dict.fromkeys(match.function for match in asked):
         mine = [match for match in asked if match.function == number]
@@ -64,12 +65,12 @@ def leftovers(stage: Stage, rule: Property, check: Check) -> Iterator[Finding | 
                 yield found
 
 
-def _is_settled(stage: Stage, check: Check, cleaning: _Cleaning) -> bool:
+def _is_settled(stage: Stage, check: Check) -> bool:
     """Whether the unit plays a role in `unless` where the step does not come next."""
     for role in check.unless:
         for match in played(stage).get(role, ()):
-            steps = cleaning.steps(match.function, check.roles)
-            if match.node not in leading(stage.unit, match.function, steps, frozenset()):
+            asked = steps(stage, match.function, check.roles)
+            if match.node not in leading(stage.unit, match.function, asked, frozenset()):
                 return True
     return False
 
@@ -80,7 +81,7 @@ def _leaving(stage: Stage, check: Check, cleaning: _Cleaning, match: Match) -> M
     place = known.of(match, check.argument)
     node = stage.unit.module.functions[match.function].nodes[match.node]
     result = _result(match, node)
-    again = cleaning.steps(match.function, check.roles) | _set_anew(stage, match, result)
+    again = steps(stage, match.function, check.roles) | _set_anew(stage, match, result)
     again -= {match.node}
     after = following(stage.unit, match.function, match.node, again) - again
     for other in _questions(stage, check):
@@ -219,24 +220,15 @@ def _is_repeated(
     stage: Stage, function: int, node: int, seen: frozenset[int] = frozenset()
 ) -> bool:
     """Whether a step is in a loop, here or where this text calls the function."""
-    if function in seen or _is_in_loop(stage.unit.module.functions[function].nodes, node):
+    if function in seen:
         return True
+    if node in leading(stage.unit, function, frozenset((node,)), frozenset()):
+        return True  # it leads to itself
     name = tail(stage.unit.module.functions[function].name)
     calls = stage.unit.calls.get(name, ())
     if not calls:
         return name != _MAIN
     return any(_is_repeated(stage, caller, at, seen | {function}) for caller, at, _ in calls)
-
-
-def _is_in_loop(nodes: tuple[Node, ...], start: int) -> bool:
-    seen: set[int] = set()
-    waiting = [edge.target for edge in nodes[start].next]
-    while waiting:
-        at = waiting.pop()
-        if at not in seen:
-            seen.add(at)
-            waiting += [edge.target for edge in nodes[at].next]
-    return start in seen
 
 
 class _Cleaning:
@@ -248,15 +240,9 @@ class _Cleaning:
         self.perhaps = re.compile(check.perhaps, re.IGNORECASE) if check.perhaps else None
         self._nodes: dict[int, frozenset[int]] = {}
 
-    def steps(self, function: int, roles: tuple[str, ...]) -> frozenset[int]:
-        """The steps of a function that play one of these roles."""
-        table = played(self.stage)
-        matches = (match for role in roles for match in table.get(role, ()))
-        return frozenset(match.node for match in matches if match.function == function)
-
     def plainly(self, function: int) -> bool:
         """Whether a function plays such a role itself."""
-        return bool(self.steps(function, self.check.needs_one))
+        return bool(steps(self.stage, function, self.check.needs_one))
 
     def nodes(self, function: int) -> frozenset[int]:
         """The steps of a function that clear, those in functions that it calls included."""
@@ -265,7 +251,7 @@ class _Cleaning:
             self._nodes[function] = frozenset()  # for a function that calls itself
             nodes = self.stage.unit.module.functions[function].nodes
             may = {at for at, node in enumerate(nodes) if self._may(node)}
-            known = self._nodes[function] = self.steps(function, self.check.needs_one) | may
+            known = self._nodes[function] = steps(self.stage, function, self.check.needs_one) | may
         return known
 
     def _may(self, node: Node) -> bool:

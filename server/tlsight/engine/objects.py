@@ -115,6 +115,12 @@ class Objects:
         mine = {place} if alone else set(self._reached(place))
         return any(self.of(match, slot) in mine for slot in _slots(match) if slot != "_")
 
+    def steps(self, roles: tuple[str, ...], place: Place) -> list[Match]:
+        """What plays one of these roles on an object, or on what it is given."""
+        table = played(self.stage)
+        matches = (match for role in roles for match in table.get(role, ()))
+        return [match for match in matches if self.is_done(match, place)]
+
     def shared(self, place: Place, but: int | None = None) -> str:
         """Why not all that is done to an object stands here; '' if it does.
 

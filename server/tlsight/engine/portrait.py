@@ -12,7 +12,7 @@ from typing import NamedTuple
 from tlsight.engine.flow import BUDGET, predecessors
 from tlsight.engine.match import Match, matches
 from tlsight.engine.objects import RESULT, Objects, Place, objects
-from tlsight.engine.roles import Stage, played
+from tlsight.engine.roles import Stage
 from tlsight.engine.unit import bare, parts, template_argument
 from tlsight.finding import Portrait, Trait
 from tlsight.ir import Act, Expr, Member, Name
@@ -97,14 +97,9 @@ def _type(stage: Stage, subject: _Subject) -> str:
 def _trait(
     stage: Stage, known: Objects, rule: Rule, subject: _Subject, place: Place
 ) -> Trait | None:
-    table = played(stage)
-    if rule.given and not any(
-        known.is_done(match, place) for role in rule.given for match in table.get(role, ())
-    ):
+    if rule.given and not known.steps(rule.given, place):
         return None
-    calls = [
-        match for role in rule.roles for match in table.get(role, ()) if known.is_done(match, place)
-    ]
+    calls = known.steps(rule.roles, place)
     makers = _makers(stage, known, subject, place)
     early = [
         match

@@ -6,10 +6,9 @@ steps from which it is still possible to come to one that must not.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 
-from tlsight.engine.callees import called, reached
 from tlsight.engine.excuses import excuse
 from tlsight.engine.flow import following, leading, rebound
 from tlsight.engine.inserting import moved
@@ -18,9 +17,10 @@ from tlsight.engine.objects import Objects, Place, objects
 from tlsight.engine.paths import visited
 from tlsight.engine.report import excused, finding, held, undecided
 from tlsight.engine.roles import Stage, played
+from tlsight.engine.steps import of_function, steps, steps_inside
 from tlsight.engine.unit import path
 from tlsight.finding import Evidence, Finding, Fix, Related
-from tlsight.ir import Call, Opaque, walk
+from tlsight.ir import Call, Opaque
 from tlsight.rule import Check, Property
 
 _SHARED = "code that is not in this file has the object, too"
@@ -31,7 +31,7 @@ def reaching(
 ) -> Iterator[Finding | Evidence]:
     """A step after which another must not come, on the same object, unless one in between."""
     if not isinstance(match.site, Call) or not any(
-        _of_function(stage, sink.partition(".")[0], match.function) for sink in check.sinks
+        of_function(stage, sink.partition(".")[0], match.function) for sink in check.sinks
     ):
         return
     known = objects(stage)
@@ -153,25 +153,25 @@ def _new_routes(stage: Stage, check: Check, match: Match, place: Place) -> _Rout
         other
         for sink in check.sinks
         for role, _, slot in (sink.partition("."),)
-        for other in _of_function(stage, role, function)
+        for other in of_function(stage, role, function)
         if known.of(other, slot or check.argument) in wanted
     )
     goals = frozenset(other.node for other in sinks)
-    once = _nodes(stage, function, (*check.needs_one, *check.ends))
-    once |= _inside(stage, match, check.needs_one)
+    once = steps(stage, function, (*check.needs_one, *check.ends))
+    once |= steps_inside(stage, function, check.needs_one)
     # What comes after another one of the same object is asked about that one.
     stops = once | {
         other.node
         for role in check.roles
-        for other in _of_function(stage, role, function)
+        for other in of_function(stage, role, function)
         if known.of(other, check.argument) == place
     }
     if not check.past:
         stops |= goals  # one is enough
         return _Routes(sinks, stops, stops, stops, leading(unit, function, goals, stops), goals)
-    again = once | goals | _nodes(stage, function, check.roles)
+    again = once | goals | steps(stage, function, check.roles)
     second = leading(unit, function, goals, again)
-    middle = _nodes(stage, function, check.past) & second
+    middle = steps(stage, function, check.past) & second
     return _Routes(sinks, stops, again, middle, leading(unit, function, middle, stops), second)
 
 
@@ -201,39 +201,6 @@ def _is_lone(stage: Stage, check: Check, match: Match, place: Place) -> bool:
         and place in known.handed(there)
     ]
     return not again
-
-
-def _of_function(stage: Stage, role: str, function: int) -> Sequence[Match]:
-    """The matches of a function that play a role."""
-    key = ("played by function", role)
-    known = stage.unit.cache.get(key)
-    if known is None:
-        found: dict[int, list[Match]] = {}
-        for match in played(stage).get(role, ()):
-            found.setdefault(match.function, []).append(match)
-        known = stage.unit.cache[key] = found
-    assert isinstance(known, dict)
-    matches: Sequence[Match] = known.get(function, ())
-    return matches
-
-
-def _nodes(stage: Stage, function: int, roles: tuple[str, ...]) -> frozenset[int]:
-    """The steps of a function that play one of these roles, on whatever object."""
-    return frozenset(other.node for role in roles for other in _of_function(stage, role, function))
-
-
-def _inside(stage: Stage, match: Match, roles: tuple[str, ...]) -> frozenset[int]:
-    """The steps of the function of a match that call functions of the unit which play a role."""
-    table = played(stage)
-    playing = {other.function for role in roles for other in table.get(role, ())}
-    nodes = stage.unit.module.functions[match.function].nodes
-    return frozenset(
-        at
-        for at, node in enumerate(nodes)
-        for expr in (walk(node.evaluates) if playing and node.evaluates is not None else ())
-        if isinstance(expr, Call)
-        and any(playing & reached(stage.unit, body) for body in called(stage.unit, expr))
-    )
 
 
 def _tied(

@@ -14,7 +14,13 @@ from tlsight.text import Edit, Span
 
 COMPARISON = re.compile(r"(==|!=|<=|>=|<|>)\s*(-?\d+|null)")
 """What a binding says of a result: an operator, and a number or null."""
-_NEGATED = {"==": "!=", "!=": "==", ">": "<=", "<=": ">", "<": ">=", ">=": "<"}
+NEGATED = {"==": "!=", "!=": "==", ">": "<=", "<=": ">", "<": ">=", ">=": "<"}
+
+
+def negated(comparison: str) -> str:
+    """The opposite of what a binding says of a result; '' where that is no one comparison."""
+    found = COMPARISON.fullmatch(comparison)
+    return f"{NEGATED[found[1]]} {found[2]}" if found else ""
 
 
 def tested(
@@ -98,14 +104,13 @@ def _comparison(match: Match, positive: bool) -> str | None:
     """The binding's own words for success or failure, as a comparison with a number."""
     text = match.binding.ok
     if not text:
-        found = COMPARISON.fullmatch(match.binding.fail)
-        text = f"{_NEGATED[found[1]]} {found[2]}" if found else ""
+        text = negated(match.binding.fail)
     if text in ("true", "false"):
         text = "!= 0" if text == "true" else "== 0"
     found = COMPARISON.fullmatch(text)
     if found is None:
         return None
-    operator = found[1] if positive else _NEGATED[found[1]]
+    operator = found[1] if positive else NEGATED[found[1]]
     number = "0" if found[2] == "null" else found[2]
     return f"{operator} {number}"
 

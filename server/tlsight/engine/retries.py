@@ -10,13 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tlsight.engine.callees import called, reached
 from tlsight.engine.flow import Definition, definitions, following, rebound
 from tlsight.engine.match import Match, call_matches
 from tlsight.engine.objects import objects
 from tlsight.engine.paths import visited
 from tlsight.engine.report import finding
-from tlsight.engine.roles import Stage, played
+from tlsight.engine.roles import Stage
+from tlsight.engine.steps import of_function, steps_inside
 from tlsight.engine.unit import path, strip
 from tlsight.finding import Finding, Related
 from tlsight.ir import (
@@ -44,17 +44,17 @@ def differing(stage: Stage, rule: Property, check: Check, match: Match) -> Itera
     writes = [
         other
         for role in check.roles
-        for other in played(stage).get(role, ())
-        if other.function == match.function and known.of(other, check.argument) == place
+        for other in of_function(stage, role, match.function)
+        if known.of(other, check.argument) == place
     ]
     nodes = frozenset(other.node for other in writes)
-    nodes |= _written_in(stage, check, match.function)
+    nodes |= steps_inside(stage, match.function, check.roles)
     session = match.arguments.get(check.argument)
     ends = nodes | rebound(stage.unit, match.function, session, match.node)
     after = following(stage.unit, match.function, match.node, ends)
     for role in check.sinks:
-        for asked in played(stage).get(role, ()):
-            if asked.function != match.function or asked.node not in after - ends | {match.node}:
+        for asked in of_function(stage, role, match.function):
+            if asked.node not in after - ends | {match.node}:
                 continue
             if known.of(asked, check.argument) != place:
                 continue
@@ -105,19 +105,6 @@ def _is_other(
             if other.node in following(stage.unit, number, at, ends - {at}):
                 return True
     return False
-
-
-def _written_in(stage: Stage, check: Check, function: int) -> frozenset[int]:
-    """The steps of a function that call another one of the unit in which the step is taken."""
-    takers = {match.function for role in check.roles for match in played(stage).get(role, ())}
-    return frozenset(
-        at
-        for at, node in enumerate(stage.unit.module.functions[function].nodes)
-        if node.evaluates is not None
-        for expr in walk(node.evaluates)
-        if isinstance(expr, Call)
-        if any(takers & reached(stage.unit, body) for body in called(stage.unit, expr))
-    )
 
 
 def _is_change(stage: Stage, check: Check, function: int, name: str, item: Definition) -> bool:

@@ -11,11 +11,11 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from tlsight.engine.descent import RESULT, descent
+from tlsight.engine.descent import descent
 from tlsight.engine.excuses import excuse
 from tlsight.engine.index import tail
 from tlsight.engine.match import Match
-from tlsight.engine.objects import Objects, Place, objects
+from tlsight.engine.objects import RESULT, Objects, Place, objects
 from tlsight.engine.paths import is_measured
 from tlsight.engine.report import finding, held
 from tlsight.engine.roles import Stage, played
@@ -166,9 +166,7 @@ def _is_so(stage: Stage, check: Check, match: Match) -> bool:
 
 def _holds(known: Objects, check: Check, place: Place) -> bool:
     """Whether all of `given` is done to an object that is made here, and nothing that is needed."""
-    roles: set[str] = set()
-    for index, part in enumerate(known.closure(place)):
-        if part.open or part.returned or not (part.made or part.handed or (index and part.told)):
-            return False
-        roles |= part.roles
+    if known.shared(place):
+        return False
+    roles = {role for part in known.closure(place) for role in part.roles}
     return roles >= set(check.given) and roles.isdisjoint(check.needs_one)

@@ -68,8 +68,7 @@ def check_typestate(stage: Stage, rule: Property, check: Check) -> Iterator[Find
                 yield from undecided(stage, rule, match.function, match.span, state.reason)
             elif not state.roles.isdisjoint(check.needs_one):
                 if stage.evidence:
-                    steps = _steps(stage, check.needs_one, item)
-                    yield from _done(stage, rule, match, steps)
+                    yield from _done(stage, rule, match, known.steps(check.needs_one, item))
             elif asked := _asked(stage, check, item):
                 yield from _done(stage, rule, match, asked)
             elif state.roles >= set(check.given) and item not in done:
@@ -94,11 +93,12 @@ def _state(known: Objects, check: Check, place: Place, function: int) -> _State:
 
     For `not-before`, that this function returns it says nothing: it does so afterwards.
     """
-    parts = list(known.closure(place))
+    reason = known.shared(place, function if check.wrong == "not-before" else None)
+    parts = list(known.closure(place)) if not reason else []
     return _State(
         [span for part in parts for span in part.made],
         {role for part in parts for role in part.roles},
-        known.shared(place, function if check.wrong == "not-before" else None),
+        reason,
     )
 
 
@@ -117,7 +117,8 @@ def _repeated(
         if state.reason:
             yield from undecided(stage, rule, match.function, match.span, state.reason)
         elif not state.roles.isdisjoint(check.needs_one):
-            yield from _done(stage, rule, match, _steps(stage, check.needs_one, item))
+            if stage.evidence:
+                yield from _done(stage, rule, match, known.steps(check.needs_one, item))
         else:
             found = list(differing(stage, rule, check, match))
             yield from found
@@ -129,18 +130,7 @@ def _repeated(
 
 def _asked(stage: Stage, check: Check, place: Place) -> list[Match]:
     """What is done to an object that counts if its result decides something."""
-    return [step for step in _steps(stage, check.or_asked, place) if decides(stage, step)]
-
-
-def _steps(stage: Stage, roles: tuple[str, ...], place: Place) -> list[Match]:
-    """What is done to an object of that which it needs."""
-    known = objects(stage)
-    return [
-        other
-        for role in roles
-        for other in played(stage).get(role, ())
-        if known.is_done(other, place)
-    ]
+    return [step for step in objects(stage).steps(check.or_asked, place) if decides(stage, step)]
 
 
 def _done(stage: Stage, rule: Property, match: Match, steps: list[Match]) -> Iterator[Evidence]:
