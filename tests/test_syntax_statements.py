@@ -92,6 +92,33 @@ KNOWN = Hints(types=frozenset(("T",)))
         ("while (1) f();", ["2 test 1 loop -> T3", "3 evaluate f() -> 2"]),
         ("if (0) f();", ["2 test 0 -> Fx", "3 evaluate f() -> x"]),
         ("exit_now(); f();", ["2 evaluate exit_now() -> ", "3 evaluate f() -> x"]),
+        (
+            "a ? f() : exit_now(); g();",
+            [
+                "2 test a -> T3 F4",
+                "3 evaluate f() -> 5",
+                "4 evaluate exit_now() -> ",
+                "5 evaluate g() -> x",
+            ],
+        ),
+        (
+            "a || exit_now(); g();",
+            ["2 test a -> F3 T4", "3 evaluate exit_now() -> ", "4 evaluate g() -> x"],
+        ),
+        (
+            "int b = a ? 1 : exit_now(); g();",
+            [
+                "2 test a -> F3 T4",
+                "3 evaluate exit_now() -> ",
+                "4 declare int b = ~(a ? 1 : exit_now()) -> 5",
+                "5 evaluate g() -> x",
+            ],
+        ),
+        (
+            "if (exit_now()) f(); g();",
+            ["2 test exit_now() -> ", "3 evaluate f() -> 4", "4 evaluate g() -> x"],
+        ),
+        ("return exit_now();", ["2 return exit_now() -> "]),
         ("ENSURE(a && !b); f();", ["2 test a -> T3", "3 test b -> F4", "4 evaluate f() -> x"]),
         (
             "x = ({ int t = f(); t + 1; });",

@@ -128,7 +128,7 @@ def _is_implicit(variable: Variable) -> bool:
 def _initialiser(unit: Unit, node: Syntax, variable: Variable, scope: _Scope) -> None:
     span = unit.span(node)
     tags = unit.tags(span)
-    flow = Flow.over(span, tags)
+    flow = Flow.over(span, tags, unit.environment.no_return)
     if variable.initial is not None:
         place = Place(tags, unit.source.fixed is not None, True)
         initial = settle(flow, variable.initial, place)
@@ -181,7 +181,7 @@ def _function(unit: Unit, node: Syntax, scope: _Scope) -> None:
     span = unit.span(node)
     tags = unit.tags(unit.span(body))
     index = _reserve(unit)
-    flow = Flow.over(unit.span(body), tags)
+    flow = Flow.over(unit.span(body), tags, unit.environment.no_return)
     statements = Statements(unit, flow, around=len(unit.path(unit.span(body))))
     before = unit.enclosing
     unit.enclosing = unit.first + index
@@ -228,7 +228,7 @@ def _headless(unit: Unit, node: Syntax, inner: Sequence[Syntax], end: int, scope
     body = unit.between(node.start_byte, end)
     tags = unit.tags(body)
     index = _reserve(unit)
-    flow = Flow.over(body, tags)
+    flow = Flow.over(body, tags, unit.environment.no_return)
     statements = Statements(unit, flow, around=len(unit.path(body)))
     before = unit.enclosing
     unit.enclosing = unit.first + index
@@ -317,7 +317,7 @@ def _lambda(unit: Unit, node: Syntax) -> LambdaExpr:
     span = unit.span(node)
     if body is None:
         body = node
-    flow = Flow.over(unit.span(body), unit.tags(span))
+    flow = Flow.over(unit.span(body), unit.tags(span), unit.environment.no_return)
     statements = Statements(unit, flow, around=len(unit.path(unit.span(body))))
     before = unit.enclosing
     unit.enclosing = unit.first + index

@@ -54,17 +54,22 @@ class Step:
 
 @dataclass
 class Flow:
-    """The graph so far. `ends` are the ways out of what was added last."""
+    """The graph so far. `ends` are the ways out of what was added last.
+
+    The functions in `no_return` do not return: a node that calls one has no way out.
+    """
 
     tags: tuple[Tag, ...]
     steps: list[Step]
+    no_return: frozenset[str]
     ends: list[End] = field(default_factory=lambda: [(ENTRY, None)])
 
     @classmethod
-    def over(cls, span: Span, tags: tuple[Tag, ...]) -> Flow:
+    def over(cls, span: Span, tags: tuple[Tag, ...], no_return: frozenset[str]) -> Flow:
         """An empty graph of a function."""
         start, end = Span(span.start, span.start), Span(span.end, span.end)
-        return cls(tags, [Step(Act.ENTRY, start, tags=tags), Step(Act.EXIT, end, tags=tags)])
+        steps = [Step(Act.ENTRY, start, tags=tags), Step(Act.EXIT, end, tags=tags)]
+        return cls(tags, steps, no_return)
 
     def link(self, ends: Sequence[End], target: int) -> None:
         """Lead loose ends to a node."""
@@ -75,12 +80,23 @@ class Flow:
                 following.append(edge)
 
     def add(self, step: Step) -> int:
-        """Append a node after all loose ends; it becomes the one loose end."""
+        """Append a node after all loose ends; it becomes the one loose end, if it has an end."""
         index = len(self.steps)
         self.steps.append(step)
         self.link(self.ends, index)
-        self.ends = [(index, None)]
+        self.ends = [] if self._is_last(step) else [(index, None)]
         return index
+
+    def _is_last(self, step: Step) -> bool:
+        if not self.no_return:
+            return False
+        variable = step.variable
+        expr = variable.initial if variable is not None and step.expr is None else step.expr
+        return expr is not None and any(
+            is_one_of(part.callee.text, self.no_return)
+            for part in walk(expr)
+            if type(part) is Call and type(part.callee) is Name
+        )
 
     def finish(self) -> tuple[Node, ...]:
         """The graph, the loose ends leading to its exit."""
@@ -187,6 +203,8 @@ def test(flow: Flow, expr: Expr, place: Place, loop: bool = False) -> tuple[list
             expanded=place.expanded,
         )
     )
+    if not flow.ends:
+        return [], []
     known = value.value if isinstance(value, Literal) and value.kind in ("int", "bool") else None
     yes = [] if known == 0 else [(index, True)]
     no = [] if known is not None and known != 0 else [(index, False)]
@@ -253,10 +271,6 @@ def has_events(expr: Expr) -> bool:
     )
 
 
-def calls_of(expr: Expr) -> list[str]:
-    """The names that an expression calls."""
-    return [
-        part.callee.text
-        for part in walk(expr)
-        if isinstance(part, Call) and isinstance(part.callee, Name)
-    ]
+def is_one_of(name: str, names: frozenset[str]) -> bool:
+    """Whether a name, `::` before it perhaps, is one of these."""
+    return name in names or (name.startswith("::") and name.removeprefix("::") in names)

@@ -32,10 +32,10 @@ from tlsight.syntax.graph import (
     Place,
     Step,
     When,
-    calls_of,
     evaluate,
     evaluate_statement,
     has_events,
+    is_one_of,
     settle,
     test,
 )
@@ -288,7 +288,6 @@ class Statements:
                     expanded=place.expanded,
                 )
             )
-            self._end_if_fatal(initial)
         return variables
 
     def initialisers(self, node: Syntax) -> None:
@@ -357,11 +356,6 @@ class Statements:
             )
         )
 
-    def _end_if_fatal(self, expr: Expr | None) -> None:
-        names = self.unit.environment.no_return
-        if expr is not None and names and any(_is_one_of(name, names) for name in calls_of(expr)):
-            self.flow.ends = []
-
     def expression_statement(self, node: Syntax) -> None:
         """Effect: lower an expression statement, the use of a macro perhaps."""
         inner = [child for child in node.named_children if not child.is_extra]
@@ -398,7 +392,6 @@ class Statements:
         evaluate_statement(self.flow, expr, place, expr.span)
         if isinstance(expr, Unary) and expr.operator == "throw":
             self._throw()
-        self._end_if_fatal(expr)
 
     def _is_assert(self, expr: Call) -> bool:
         names = self.unit.environment.asserts
@@ -406,7 +399,7 @@ class Statements:
             bool(names)
             and bool(expr.arguments)
             and isinstance(expr.callee, Name)
-            and _is_one_of(expr.callee.text, names)
+            and is_one_of(expr.callee.text, names)
         )
 
     def _throw(self) -> None:
@@ -487,10 +480,6 @@ def _with_initial(variable: Variable, initial: Expr | None) -> Variable:
         variable.constant,
         variable.static,
     )
-
-
-def _is_one_of(name: str, names: frozenset[str]) -> bool:
-    return name in names or ("::" in name and name.removeprefix("::") in names)
 
 
 def _flat(nodes: Sequence[Syntax]) -> Iterator[Syntax]:
@@ -720,14 +709,11 @@ def _return(self: Statements, node: Syntax) -> None:
         expr = settle(self.flow, expr, place)
     elif inner:
         expr = opaque(self.unit, node)
-    index = self.flow.add(
+    self.flow.add(
         Step(Act.RETURN, self.unit.span(node), expr, tags=place.tags, expanded=place.expanded)
     )
+    self.flow.link(self.flow.ends, EXIT)
     self.flow.ends = []
-    if expr is None or not any(
-        _is_one_of(name, self.unit.environment.no_return) for name in calls_of(expr)
-    ):
-        self.flow.link([(index, None)], EXIT)
 
 
 def _throw_statement(self: Statements, node: Syntax) -> None:
