@@ -151,7 +151,14 @@ class Binding:
     """How a fix writes this call: `{slot}` stands for an argument of the call that lacks it,
     `{role.slot}` for that of another call on the same object."""
     insert_with: tuple[str, ...] = ()
-    """Roles that must be played on the object, or `insert` does not mend it."""
+    """Roles that must be played on the object too; the fix writes those that are missing, if their
+    bindings say how, and else it would not mend it."""
+    insert_on: str = ""
+    """A type: `insert` is for objects of this type only."""
+    insert_limits: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
+    """What other arguments of the call may be at most where `insert` stands for one of them."""
+    brings: str = ""
+    """The block of the page that the text needs for `insert`."""
     note: str = ""
     """One clause for the message: what failure or this value means here."""
     place: str = ""
@@ -274,6 +281,8 @@ class Library:
     suites: SuiteRules | None = None
     releases: Releases | None = None
     traits: tuple[Trait, ...] = ()
+    brought: Mapping[str, str] = field(default_factory=lambda: _NONE)
+    """Code that fixes bring with them, by the name of its block."""
     place: str = ""
 
 
@@ -342,7 +351,7 @@ class Check:
     past: tuple[str, ...] = ()
     """Roles of which one must be played on the way."""
     insert: str = ""
-    """The role that a fix plays just before."""
+    """The role that a fix plays: just before, or in place of what is wrong."""
     given: tuple[str, ...] = ()
     """Roles of which each must be played on the same object for the check to apply."""
     unless: tuple[str, ...] = ()

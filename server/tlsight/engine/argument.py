@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from tlsight.engine.bringing import refreshed, same_mistake
 from tlsight.engine.buffers import capacity, widened, written
 from tlsight.engine.excuses import excuse
 from tlsight.engine.index import spelled
@@ -450,7 +451,11 @@ def _constant(stage: Stage, rule: Property, check: Check, match: Match) -> Itera
         if expr is not None:
             data = stage.unit.data
             words["variable"] = data[expr.span.start : expr.span.end].decode(errors="replace")
-        fixes = by_page(stage, rule, match) if inside else ()
+        fixes: tuple[Fix, ...] = ()
+        if check.insert:
+            fixes = refreshed(stage, rule, check, match, same_mistake(stage, check, match))
+        elif inside:
+            fixes = by_page(stage, rule, match)
         sometimes = _stated(values) > len(bad)
         yield Judged(place, words, related=_way(match, value), fixes=fixes, sometimes=sometimes)
 

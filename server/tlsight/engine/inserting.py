@@ -7,19 +7,22 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 
+from tlsight.engine.bringing import brought, writers
 from tlsight.engine.match import Match
 from tlsight.engine.objects import Place, objects
 from tlsight.engine.repairing import negated
 from tlsight.engine.roles import Stage, played
 from tlsight.engine.statements import beginning, included, line_above, removed
-from tlsight.engine.unit import parts, strip
+from tlsight.engine.unit import bare, parts, strip
 from tlsight.finding import Fix, Safety
 from tlsight.ir import Act, Binary, Expr, Literal, Member, Name, Node, Unary
-from tlsight.rule import Check, Mend, Property
+from tlsight.rule import Binding, Check, Mend, Property
 from tlsight.text import Edit, Span
 
-_SLOT = re.compile(r"\{([^}]*)\}")
+SLOT = re.compile(r"\{([^}]*)\}")
+"""What a text of a page stands open for: `{slot}` or `{role.slot}`."""
 _POSITIVE = ("== 1", "> 0", ">= 1", "!= 0")
 _NEGATIVE = ("!= 1", "<= 0", "< 1", "< 0", "== 0")
 
@@ -28,25 +31,56 @@ def inserted(stage: Stage, rule: Property, check: Check, match: Match) -> tuple[
     """Play a role that is missing just before a call, as a library page writes it.
 
     What it needs of other calls on the same object is taken from those that stand above. If it can
-    fail, its failure takes the way that the failure of the call takes.
+    fail, its failure takes the way that the failure of the call takes. The roles that it needs
+    beside it are played as well where they are missing, if the page says how.
     """
-    library = stage.index.rulebook.libraries[match.binding.library]
-    known = objects(stage)
-    place = known.of(match, check.argument)
-    for binding in library.bindings:
-        if check.insert not in binding.roles or not binding.insert or place is None:
+    place = objects(stage).of(match, check.argument)
+    binding = _writer(stage, match, check.argument, check.insert)
+    if place is None or binding is None:
+        return ()
+    safety = rule.safety or Safety.UNSAFE
+    needed = _needed(stage, match, check.argument, place, binding)
+    title = f"Call {binding.insert.partition('(')[0]} before"
+    if needed is None:
+        return (Fix(title, (), safety, "that alone would not do, since more is missing"),)
+    chain = (*needed, binding)
+    more: tuple[Edit, ...] = ()
+    for item in chain:
+        edits = brought(stage, item, match.function)
+        if isinstance(edits, str):
+            return (Fix(title, (), safety, edits),)
+        more += edits
+    text = ";\n".join(_borrowed(stage, match, place, item.insert) for item in chain)
+    mend = Mend(before=text, title=f"{title}, and bring what it needs" if more else "")
+    if len(chain) == 1 and binding.ok:
+        return (_before_test(stage, match, mend, binding.ok, safety),)
+    fix = preceded(stage, match, mend, safety)
+    return (replace(fix, edits=(*more, *fix.edits)) if fix.edits else fix,)
+
+
+def _writer(stage: Stage, match: Match, slot: str, role: str) -> Binding | None:
+    """The binding that says how a role is played on the object of a call."""
+    expr = match.arguments.get(slot)
+    kind = stage.unit.type_of(match.function, expr) if expr is not None else None
+    for binding in writers(stage, match.binding.library, role):
+        if not binding.insert_on or binding.insert_on == bare(kind or ""):
+            return binding
+    return None
+
+
+def _needed(
+    stage: Stage, match: Match, slot: str, place: Place, binding: Binding
+) -> tuple[Binding, ...] | None:
+    """What is played before a binding for the roles it needs; None if nobody says how."""
+    found: list[Binding] = []
+    for role in binding.insert_with:
+        if objects(stage).steps((role,), place):
             continue
-        safety = rule.safety or Safety.UNSAFE
-        text = _borrowed(stage, match, place, binding.insert)
-        mend = Mend(before=text)
-        if not all(known.steps((role,), place) for role in binding.insert_with):
-            title = f"Call {binding.insert.partition('(')[0]} before"
-            reason = "that alone would not do, since more is missing"
-            return (Fix(title, (), safety, reason),)
-        if binding.ok:
-            return (_before_test(stage, match, mend, binding.ok, safety),)
-        return (preceded(stage, match, mend, safety),)
-    return ()
+        writer = _writer(stage, match, slot, role)
+        if writer is None or writer.insert_with or writer.ok:
+            return None
+        found.append(writer)
+    return tuple(found)
 
 
 def moved(stage: Stage, rule: Property, late: Sequence[Match], early: Match) -> tuple[Fix, ...]:
@@ -71,7 +105,8 @@ def preceded(stage: Stage, match: Match, mend: Mend, safety: Safety) -> Fix:
     """Make another call before the statement of this one, which must begin its line."""
     plain = stage.index.plain(match.spelled)
     prefix = match.spelled.removesuffix(plain)
-    text = _filled(stage, match, prefix + mend.before)
+    calls = mend.before.split("\n")
+    text = _filled(stage, match, "\n".join(prefix + call for call in calls))
     title = mend.title or f"Call {prefix}{mend.before.partition('(')[0]} before"
     function = stage.unit.module.functions[match.function]
     node = function.nodes[match.node]
@@ -98,7 +133,7 @@ def _before_test(stage: Stage, match: Match, mend: Mend, ok: str, safety: Safety
         return Fix(title, (), safety, "the code stands in the body of a macro")
     if text is None:
         return Fix(title, (), safety, "what it needs to be told does not stand above as a name")
-    test, positive = _test_of(stage, node, match)
+    test, positive = test_of(stage, node, match.site, match.binding.ok)
     failed = negated(ok).replace("null", "NULL")
     ok = ok.replace("null", "NULL")
     if test is None or not failed:
@@ -111,15 +146,18 @@ def _before_test(stage: Stage, match: Match, mend: Mend, ok: str, safety: Safety
     return Fix(title, edits, safety)
 
 
-def _test_of(stage: Stage, node: Node, match: Match) -> tuple[Expr | None, bool]:
-    """The part of a step that tests a call, and whether it is true on success."""
-    ok = match.binding.ok
+def test_of(stage: Stage, node: Node, site: object, ok: str) -> tuple[Expr | None, bool]:
+    """The part of a step that tests a call, and whether it is true on success.
+
+    `ok` is what the result satisfies on success; '' where it is positive then.
+    """
     positive = (ok,) if ok else _POSITIVE
     negative = (negated(ok),) if ok else _NEGATIVE
+    by_zero = ok == "== 0"
     for expr in parts(node.evaluates) if node.evaluates is not None else ():
-        if isinstance(expr, Unary) and expr.operator == "!" and strip(expr.operand) is match.site:
-            return expr, False
-        if isinstance(expr, Binary) and strip(expr.left) is match.site:
+        if isinstance(expr, Unary) and expr.operator == "!" and strip(expr.operand) is site:
+            return expr, by_zero
+        if isinstance(expr, Binary) and strip(expr.left) is site:
             other = strip(expr.right)
             number = other.value if isinstance(other, Literal) else None
             if isinstance(other, Name):
@@ -127,15 +165,15 @@ def _test_of(stage: Stage, node: Node, match: Match) -> tuple[Expr | None, bool]
             test = f"{expr.operator} {number}"
             if test in (*positive, *negative):
                 return expr, test in positive
-    if node.act is Act.TEST and node.expr is not None and strip(node.expr) is match.site:
-        return node.expr, True
+    if node.act is Act.TEST and node.expr is not None and strip(node.expr) is site:
+        return node.expr, not by_zero
     return None, False
 
 
 def _borrowed(stage: Stage, match: Match, place: Place, text: str) -> str:
     """A text with the arguments of other calls (`{role.slot}`) that are done to the object."""
     known = objects(stage)
-    for name in _SLOT.findall(text):
+    for name in SLOT.findall(text):
         role, dot, slot = name.partition(".")
         for other in played(stage).get(role, ()) if dot else ():
             expr = other.arguments.get(slot)
@@ -150,7 +188,7 @@ def _borrowed(stage: Stage, match: Match, place: Place, text: str) -> str:
 def _filled(stage: Stage, match: Match, text: str) -> str | None:
     """A text with the arguments that it names in braces; None if one is more than a name."""
     data = stage.unit.data
-    for slot in _SLOT.findall(text):
+    for slot in SLOT.findall(text):
         expr = match.arguments.get(slot)
         if not isinstance(expr, (Name, Member)):
             return None

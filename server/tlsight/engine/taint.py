@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from tlsight.engine.comparing import Comparison, by_library
 from tlsight.engine.descent import descent
 from tlsight.engine.excuses import excuse
 from tlsight.engine.index import tail
@@ -30,17 +31,6 @@ _NUMBERS = (Binary, SizeOf)
 """Expressions that are numbers or truths, whatever is in them."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Comparison:
-    """A step that compares: the whole of it, how it is spelled, and what is compared."""
-
-    function: int
-    node: int
-    whole: Expr
-    spelled: str
-    sides: tuple[Expr, ...]
-
-
 def check_taint(stage: Stage, rule: Property, check: Check) -> Iterator[Finding | Evidence]:
     """All findings of one check of a `taint` property, and what is right or open."""
     if not any(role in played(stage) for role in check.roles):
@@ -51,12 +41,18 @@ def check_taint(stage: Stage, rule: Property, check: Check) -> Iterator[Finding 
             continue
         sources = [_source(stage, check, item, side) for side in item.sides]
         source = next((found for found in sources if found is not None), None)
+        side = next(
+            (one for one, found in zip(item.sides, sources, strict=True) if found is not None), None
+        )
         if source is None or (len(sources) > 1 and None not in sources):
             continue  # of two such names, none is what the other must be
         here = replace(source, function=item.function, node=item.node)
         words = {"value": item.spelled}
         related = (Related(source.span, "it comes from here"),)
-        found = finding(stage, rule, check, here, item.whole.span, words, related=related)
+        fixes = by_library(stage, rule, check, item, side) if check.insert and side else ()
+        found = finding(
+            *(stage, rule, check, here, item.whole.span, words), related=related, fixes=fixes
+        )
         if found is not None:
             wrong.add(id(source.site))
             yield found
@@ -66,7 +62,7 @@ def check_taint(stage: Stage, rule: Property, check: Check) -> Iterator[Finding 
             yield from held(stage, rule, match.function, match.span, seen)
 
 
-def _calls(stage: Stage, check: Check) -> Iterator[_Comparison]:
+def _calls(stage: Stage, check: Check) -> Iterator[Comparison]:
     """The calls in a role of `sinks`, with what stands in the arguments after the dot."""
     found: dict[int, tuple[Match, list[Expr]]] = {}
     for sink in check.sinks:
@@ -77,10 +73,13 @@ def _calls(stage: Stage, check: Check) -> Iterator[_Comparison]:
                 found.setdefault(id(match.site), (match, []))[1].append(expr)
     for match, sides in found.values():
         if isinstance(match.site, Call):
-            yield _Comparison(match.function, match.node, match.site, match.spelled, tuple(sides))
+            yield Comparison(
+                *(match.function, match.node, match.site, match.spelled, tuple(sides)),
+                equal=match.binding.ok,
+            )
 
 
-def _operators(stage: Stage) -> tuple[_Comparison, ...]:
+def _operators(stage: Stage) -> tuple[Comparison, ...]:
     """The comparisons by `==` and `!=` of what may be a text."""
     known = stage.unit.cache.get("comparisons")
     if known is None:
@@ -89,14 +88,14 @@ def _operators(stage: Stage) -> tuple[_Comparison, ...]:
     return known
 
 
-def _by_operator(stage: Stage) -> Iterator[_Comparison]:
+def _by_operator(stage: Stage) -> Iterator[Comparison]:
     for number, function in enumerate(stage.unit.module.functions):
         for at, node in enumerate(function.nodes):
             for expr in walk(node.evaluates) if node.evaluates is not None else ():
                 if isinstance(expr, Binary) and expr.operator in ("==", "!="):
                     sides = (strip(expr.left), strip(expr.right))
                     if not any(_is_no_text(stage, number, side) for side in sides):
-                        yield _Comparison(number, at, expr, expr.operator, sides)
+                        yield Comparison(number, at, expr, expr.operator, sides)
 
 
 def _is_no_text(stage: Stage, function: int, side: Expr) -> bool:
@@ -117,7 +116,7 @@ def _is_no_name(side: Expr) -> bool:
     return sum(letter.isalnum() for letter in side.value) < _SHORTEST
 
 
-def _source(stage: Stage, check: Check, item: _Comparison, side: Expr) -> Match | None:
+def _source(stage: Stage, check: Check, item: Comparison, side: Expr) -> Match | None:
     """The call of `roles` from which an operand comes, if all that is asked of it holds."""
     steps = descent(stage, item.function, item.node, side)
     candidates = [step for step in steps if _plays_one(step, check.roles)]
@@ -140,7 +139,7 @@ def _plays_one(match: Match, roles: tuple[str, ...]) -> bool:
     return any(role in match.binding.roles for role in roles)
 
 
-def _is_near(stage: Stage, check: Check, item: _Comparison) -> bool:
+def _is_near(stage: Stage, check: Check, item: Comparison) -> bool:
     """Whether a name in a comparison, or that of the function around, tells what it is for."""
     around = tail(stage.unit.module.functions[item.function].name)
     names = (around, *(name for side in item.sides for name in _names(side)))

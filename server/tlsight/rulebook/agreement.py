@@ -48,6 +48,10 @@ def disagreements(
             yield from _unknown_vocabularies(binding, libraries)
             yield from _unknown_release(binding, library)
             yield from _undeclared(binding, declared)
+            if binding.brings and binding.brings not in library.brought:
+                hint = nearest(binding.brings, library.brought)
+                message = f"no block of the library is 'brings={binding.brings}'{hint}"
+                yield Problem(binding.place, message)
         for trait in library.traits:
             for role in (*trait.roles, *trait.given):
                 if role not in bound:
@@ -73,7 +77,9 @@ def _by_role(libraries: Mapping[str, Library]) -> _Bound:
 
 
 def _declared(libraries: Mapping[str, Library]) -> frozenset[str]:
-    texts = (header.text for library in libraries.values() for header in library.headers)
+    headers = (header.text for library in libraries.values() for header in library.headers)
+    brought = (text for library in libraries.values() for text in library.brought.values())
+    texts = (*headers, *brought)
     return frozenset(word for text in texts for word in _WORD.findall(_COMMENT.sub(" ", text)))
 
 

@@ -78,6 +78,7 @@ def _read_page(library_id: str, page: Page) -> tuple[Library, list[Problem]]:
         bindings=bindings,
         vocabularies=vocabularies,
         headers=_headers(library_id, page, table.problems),
+        brought=_brought(page),
         prefixes=table.texts("prefixes"),
         include_folders=folders if page.trusted else (),
         replacements=tuple(
@@ -121,6 +122,7 @@ def _joined(library: Library, more: Library, problems: list[Problem]) -> Library
         ),
         vocabularies={**more.vocabularies, **library.vocabularies},
         headers=_merged((*library.headers, *more.headers)),
+        brought={**library.brought, **more.brought},
         prefixes=(*library.prefixes, *more.prefixes),
         include_folders=(*library.include_folders, *more.include_folders),
         replacements=(*library.replacements, *more.replacements),
@@ -168,6 +170,9 @@ def _binding(library: str, call: str, table: Table) -> Binding | None:
         gives=table.text_by_name("gives"),
         insert=table.text("insert"),
         insert_with=table.texts("insert-with"),
+        insert_on=table.text("insert-on"),
+        insert_limits=table.number_by_name("insert-limits"),
+        brings=table.text("brings"),
         note=table.text("note"),
         place=table.place(),
     )
@@ -195,6 +200,8 @@ def _check_binding(table: Table, binding: Binding, names: set[str]) -> None:
     for key in ("where", "values", "writes"):
         for name in getattr(binding, key):
             _check_slot(table, key, name, names | set(binding.means))
+    if binding.brings and not binding.insert:
+        table.complain("'brings' says what 'insert' needs, and there is no 'insert'", "brings")
     for name in (*binding.gives, *binding.gives.values()):
         _check_slot(table, "gives", name, names | {"result"})
     for name, conditions in binding.where.items():
@@ -299,8 +306,9 @@ def _headers(library: str, page: Page, problems: list[Problem]) -> tuple[Header,
     for fence in page.fences:
         named = [word for word in fence.words if word.startswith("header=")]
         if not named:
-            if fence.words[:1] in (("c",), ("cpp",)):
-                message = "a block of code on a library page has a 'header=NAME'"
+            is_brought = any(word.startswith("brings=") for word in fence.words)
+            if fence.words[:1] in (("c",), ("cpp",)) and not is_brought:
+                message = "a block of code on a library page has a 'header=NAME' or 'brings=NAME'"
                 problems.append(Problem(page.place(fence.line - 1), message))
             continue
         headers += (
@@ -315,6 +323,16 @@ def _headers(library: str, page: Page, problems: list[Problem]) -> tuple[Header,
         if not _HEADER_NAME.fullmatch(header.name)
     )
     return _merged(header for header in headers if _HEADER_NAME.fullmatch(header.name))
+
+
+def _brought(page: Page) -> Mapping[str, str]:
+    """The code that fixes bring with them."""
+    return {
+        word.partition("=")[2]: fence.text
+        for fence in page.fences
+        for word in fence.words
+        if word.startswith("brings=")
+    }
 
 
 def _guarded(library: str, fence: Fence) -> str:

@@ -81,11 +81,11 @@ _OWNERS = {
     "near": ("taint",),
     "unmeasured": ("taint",),
     "better": ("callback",),
-    "insert": ("typestate",),
+    "insert": ("typestate", "argument", "taint"),
     "instead": ("typestate",),
     "same": ("typestate",),
     "lone": ("typestate",),
-    "ends": ("typestate",),
+    "ends": ("typestate", "taint"),
     "move": ("typestate",),
     "perhaps": ("typestate",),
 }
@@ -242,8 +242,10 @@ def _check_argument(table: Table, check: Check) -> None:
         table.complain(f"'{judgements[0]}' judges an 'argument', which is missing", judgements[0])
     if check.values and not (check.judge or check.needs or check.minimum):
         table.complain("'values' reads what 'judge', 'needs' or 'minimum' judges", "values")
+    if check.insert and not check.constant:
+        table.complain("'insert' stands here in the place of what is 'constant'", "insert")
     for word in ("wrong", "sinks", *_OWNERS):
-        if table.has(word):
+        if table.has(word) and "argument" not in _OWNERS.get(word, ()):
             table.complain(f"'{word}' belongs to checks of another kind", word)
 
 
