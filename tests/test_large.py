@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.large import LANGUAGES, SHAPES, large
+from bench.large import LANGUAGES, SHAPES, large, measured
 from tlsight import analysis
 from tlsight.analysis import Analyst
 from tlsight.config import Config
@@ -187,3 +187,10 @@ def test_what_is_nested_too_deeply_is_named(analyst: Analyst) -> None:
     report = analyst.final(Path("deep.c"), data)
 
     assert TOO_DEEP in {item.reason for item in report.unanalysed}
+
+
+def test_the_benchmark_measures_what_it_says() -> None:
+    found = measured("flat", "c", 200)
+
+    assert found["found"] == found["mistakes"] > 0
+    assert min(found[name] for name in ("parse", "read", "judged", "update")) > 0

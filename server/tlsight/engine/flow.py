@@ -7,7 +7,7 @@ means unknown.
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -117,6 +117,21 @@ def leaving(unit: Unit, function: int) -> frozenset[int]:
     return known
 
 
+def is_in_loop(unit: Unit, function: int, node: int) -> bool:
+    """Whether a node is reached from itself."""
+    key = ("loops", function)
+    known = unit.cache.get(key)
+    if known is None:
+        sizes = Counter(components(unit, function))
+        known = unit.cache[key] = frozenset(
+            at
+            for at, item in enumerate(unit.module.functions[function].nodes)
+            if sizes[components(unit, function)[at]] > 1 or any(e.target == at for e in item.next)
+        )
+    assert isinstance(known, frozenset)
+    return node in known
+
+
 def components(unit: Unit, function: int) -> tuple[int, ...]:
     """A number for each node; two have the same if each is reached from the other."""
     key = ("components", function)
@@ -217,14 +232,25 @@ def rebound(unit: Unit, function: int, expr: Expr | None, but: int) -> frozenset
         if isinstance(item, (Name, Member)) and (name := path(item)) is not None
         for prefix in _prefixes(name)
     }
-    nodes = unit.module.functions[function].nodes
-    return frozenset(
-        item.node
-        for name in names | steps
-        for item in definitions(unit, function).get(name, ())
-        if item.node != but
-        and (name in steps or item.kind == "value" or _is_step(nodes[item.node], item.span))
-    )
+    return _rebinding(unit, function, frozenset(names), frozenset(steps)) - {but}
+
+
+def _rebinding(
+    unit: Unit, function: int, names: frozenset[str], steps: frozenset[str]
+) -> frozenset[int]:
+    """The steps that give one of these another value; those of `steps` may be changed anyhow."""
+    key = ("rebinding", function, names, steps)
+    known = unit.cache.get(key)
+    if known is None:
+        nodes = unit.module.functions[function].nodes
+        known = unit.cache[key] = frozenset(
+            item.node
+            for name in names | steps
+            for item in definitions(unit, function).get(name, ())
+            if item.kind == "value" or name in steps or _is_step(nodes[item.node], item.span)
+        )
+    assert isinstance(known, frozenset)
+    return known
 
 
 def _is_step(node: Node, span: Span) -> bool:

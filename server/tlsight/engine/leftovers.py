@@ -8,10 +8,10 @@ something there, is misled by itself the next time that it is called, for anothe
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 
 from tlsight.engine.callees import called
-from tlsight.engine.flow import definitions, following, leading
+from tlsight.engine.flow import definitions, following, is_in_loop, leading
 from tlsight.engine.index import tail
 from tlsight.engine.match import Match
 from tlsight.engine.mending import by_page
@@ -19,7 +19,7 @@ from tlsight.engine.objects import RESULT, Objects, objects
 from tlsight.engine.paths import walked
 from tlsight.engine.report import finding, held
 from tlsight.engine.roles import Stage, played
-from tlsight.engine.steps import steps
+from tlsight.engine.steps import of_function, steps
 from tlsight.engine.unit import bare, last_name, path, strip
 from tlsight.finding import Evidence, Finding, Related
 from tlsight.ir import Act, Assign, Call, Node, Opaque, walk
@@ -42,22 +42,14 @@ def leftovers(stage: Stage, rule: Property, check: Check) -> Iterator[Finding | 
                 seen = "what is left behind is cleared around it"
                 yield from held(stage, rule, number, match.span, seen)
             continue
-        judged = {
-            match.node: (match, left)
-            for match in mine
-            if (left := _leaving(stage, check, cleaning, match)) is not None
-        }
-        if not judged:
-            continue
-        stops = cleaning.nodes(number) | judged.keys()
-        reached = following(stage.unit, number, 0, stops)
-        for node, (match, left) in sorted(judged.items()):
-            if node not in reached or node in cleaning.nodes(number):
+        cleared = cleaning.nodes(number)
+        uncleared = following(stage.unit, number, 0, cleared) - cleared
+        for match in mine:
+            if match.node not in uncleared:
                 seen = "what is left behind is cleared before it"
                 yield from held(stage, rule, number, match.span, seen)
-                continue
-            if not _comes_again(stage, check, match):
-                continue
+        subjects = {item.node: item for item in mine if item.node in uncleared}
+        for match, left in _first(stage, check, cleaning, number, subjects):
             related = (Related(left.span, "what this finds is left behind"),)
             fixes = by_page(stage, rule, match)
             found = finding(stage, rule, check, match, match.span, {}, related=related, fixes=fixes)
@@ -65,38 +57,92 @@ def leftovers(stage: Stage, rule: Property, check: Check) -> Iterator[Finding | 
                 yield found
 
 
+def _first(
+    stage: Stage, check: Check, cleaning: _Cleaning, number: int, subjects: Mapping[int, Match]
+) -> Iterator[tuple[Match, Match]]:
+    """The first steps on the ways from the entry that find what is left, and what leaves it.
+
+    Those behind them find what these have found already, and are not asked about.
+    """
+    nodes = stage.unit.module.functions[number].nodes
+    stops = cleaning.nodes(number)
+    seen, waiting = {0}, [0]
+    while waiting:
+        at = waiting.pop()
+        if at in stops:
+            continue
+        match = subjects.get(at)
+        if match is not None and _comes_again(stage, check, match):
+            left = _leaving(stage, check, cleaning, match)
+            if left is not None:
+                yield match, left
+                continue
+        for edge in nodes[at].next:
+            if edge.target not in seen:
+                seen.add(edge.target)
+                waiting.append(edge.target)
+
+
 def _is_settled(stage: Stage, check: Check) -> bool:
     """Whether the unit plays a role in `unless` where the step does not come next."""
+    settling: dict[int, set[int]] = {}
     for role in check.unless:
         for match in played(stage).get(role, ()):
-            asked = steps(stage, match.function, check.roles)
-            if match.node not in leading(stage.unit, match.function, asked, frozenset()):
-                return True
-    return False
+            settling.setdefault(match.function, set()).add(match.node)
+    return any(
+        nodes - leading(stage.unit, function, steps(stage, function, check.roles), frozenset())
+        for function, nodes in settling.items()
+    )
 
 
 def _leaving(stage: Stage, check: Check, cleaning: _Cleaning, match: Match) -> Match | None:
     """The question about a step after whose answer the function ends and has not cleared."""
     known = objects(stage)
     place = known.of(match, check.argument)
-    node = stage.unit.module.functions[match.function].nodes[match.node]
-    result = _result(match, node)
-    again = steps(stage, match.function, check.roles) | _set_anew(stage, match, result)
-    again -= {match.node}
-    after = following(stage.unit, match.function, match.node, again) - again
-    for other in _questions(stage, check):
-        if other.function == match.function and other.node in after:
-            same = place is not None and known.of(other, check.argument) == place
-            if same and _is_left(stage, check, cleaning, other, match.node, result):
-                return other
-    if result is None:
-        return None
-    for at in sorted(after - {match.node}):
-        for body in _handed_to(stage, match.function, at, result):
+    function = match.function
+    result = _result(match, stage.unit.module.functions[function].nodes[match.node])
+    anew = _set_anew(stage, match, result) - {match.node}
+    for other in _asking(stage, check, function).get(match.node, ()):
+        same = place is not None and known.of(other, check.argument) == place
+        if (
+            same
+            and _leads(stage, check, match, other.node, anew)
+            and _is_left(stage, check, cleaning, other, match.node, result)
+        ):
+            return other
+    for at, body in _handed_to(stage, function, result) if result is not None else ():
+        if at != match.node and _leads(stage, check, match, at, anew):
             found = _leaving_there(stage, check, cleaning, match, at, body)
             if found is not None:
                 return found
     return None
+
+
+def _asking(stage: Stage, check: Check, function: int) -> Mapping[int, Sequence[Match]]:
+    """The questions of a function by the steps from which they may come next."""
+    key = ("asking", check.place, function)
+    known = stage.unit.cache.get(key)
+    if known is None:
+        asked = steps(stage, function, check.roles)
+        found: dict[int, list[Match]] = {}
+        for role in check.sinks:
+            for other in of_function(stage, role, function):
+                goal = frozenset((other.node,))
+                before = leading(stage.unit, function, goal, asked)
+                for at in sorted((before | goal) & asked):
+                    found.setdefault(at, []).append(other)
+        known = stage.unit.cache[key] = found
+    assert isinstance(known, dict)
+    return known
+
+
+def _leads(stage: Stage, check: Check, match: Match, at: int, anew: frozenset[int]) -> bool:
+    """Whether a node comes after a step, with no other such step, nor its result lost, between."""
+    if at == match.node:
+        return True
+    stops = steps(stage, match.function, check.roles) | anew
+    goal = frozenset((at,))
+    return at not in stops and match.node in leading(stage.unit, match.function, goal, stops)
 
 
 def _leaving_there(
@@ -107,15 +153,11 @@ def _leaving_there(
     after = following(stage.unit, match.function, at)
     if (before | after) & (cleaning.nodes(match.function) - {at}):
         return None  # perhaps just where the other function says that it failed
-    for other in _questions(stage, check):
-        if other.function == body and _is_left(stage, check, cleaning, other, 0, None):
-            return other
-    return None
-
-
-def _questions(stage: Stage, check: Check) -> Iterator[Match]:
     for role in check.sinks:
-        yield from played(stage).get(role, ())
+        for other in of_function(stage, role, body):
+            if _is_left(stage, check, cleaning, other, 0, None):
+                return other
+    return None
 
 
 def _is_left(
@@ -136,7 +178,9 @@ def _is_left(
             handed[name] = value
     if result is not None and handed and result not in handed:
         return False  # it is asked about another result
-    if following(stage.unit, number, start, frozenset((match.node, start))) & stops - {start}:
+    ends = frozenset((match.node, start))
+    between = leading(stage.unit, number, frozenset((match.node,)), ends) & (stops - {start})
+    if between & following(stage.unit, number, start, ends):
         return False
     anchor = match.site.anchor
     bad, fine = (
@@ -147,9 +191,9 @@ def _is_left(
         for answers, more in ((check.results, stops), (check.instead, {start}))
     )
     nodes = stage.unit.module.functions[number].nodes
-    ends = {at for at, node in enumerate(nodes) if node.act in (Act.RETURN, Act.EXIT)}
+    last = {at for at, node in enumerate(nodes) if node.act in (Act.RETURN, Act.EXIT)}
     return any(
-        ends & (one[0] - stops) and ends & other[0] and one != other
+        last & (one[0] - stops) and last & other[0] and one != other
         for one in bad
         for other in fine
     )
@@ -169,16 +213,33 @@ def _set_anew(stage: Stage, match: Match, result: str | None) -> frozenset[int]:
     """The steps after which a variable holds another result."""
     if result is None:
         return frozenset()
-    known = definitions(stage.unit, match.function).get(result, ())
-    return frozenset(item.node for item in known if item.kind == "value")
+    key = ("set anew", match.function, result)
+    known = stage.unit.cache.get(key)
+    if known is None:
+        here = definitions(stage.unit, match.function).get(result, ())
+        known = stage.unit.cache[key] = frozenset(one.node for one in here if one.kind == "value")
+    assert isinstance(known, frozenset)
+    return known
 
 
-def _handed_to(stage: Stage, function: int, at: int, result: str) -> Iterator[int]:
-    """The functions of the unit that are handed a variable at a step."""
-    evaluated = stage.unit.module.functions[function].nodes[at].evaluates
-    for expr in walk(evaluated) if evaluated is not None else ():
-        if isinstance(expr, Call) and any(path(item) == result for item in expr.arguments):
-            yield from called(stage.unit, expr)
+def _handed_to(stage: Stage, function: int, result: str) -> Sequence[tuple[int, int]]:
+    """The steps that hand a variable to functions of the unit, and these."""
+    key = ("handing", function)
+    known = stage.unit.cache.get(key)
+    if known is None:
+        found: dict[str, list[tuple[int, int]]] = {}
+        for at, node in enumerate(stage.unit.module.functions[function].nodes):
+            for expr in walk(node.evaluates) if node.evaluates is not None else ():
+                if not isinstance(expr, Call):
+                    continue
+                names = {name for item in expr.arguments if (name := path(item)) is not None}
+                for body in called(stage.unit, expr) if names else ():
+                    for name in names:
+                        found.setdefault(name, []).append((at, body))
+        known = stage.unit.cache[key] = found
+    assert isinstance(known, dict)
+    handed: Sequence[tuple[int, int]] = known.get(result, ())
+    return handed
 
 
 def _is_cleared_around(stage: Stage, cleaning: _Cleaning, function: int) -> bool:
@@ -222,8 +283,8 @@ def _is_repeated(
     """Whether a step is in a loop, here or where this text calls the function."""
     if function in seen:
         return True
-    if node in leading(stage.unit, function, frozenset((node,)), frozenset()):
-        return True  # it leads to itself
+    if is_in_loop(stage.unit, function, node):
+        return True
     name = tail(stage.unit.module.functions[function].name)
     calls = stage.unit.calls.get(name, ())
     if not calls:

@@ -107,7 +107,7 @@ def _comes_back(stage: Stage, other: Match, match: Match) -> bool:
 def _kept_apart(
     stage: Stage, rule: Property, check: Check, match: Match, routes: _Routes
 ) -> Iterator[Evidence]:
-    if routes.sinks:
+    if stage.evidence and routes.sinks:
         names = ", ".join(dict.fromkeys(other.spelled for other in routes.sinks))
         related = tuple(Related(other.span, "here") for other in routes.sinks)
         told = f"no way leads from {match.spelled} to {names}"

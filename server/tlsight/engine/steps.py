@@ -26,7 +26,14 @@ def of_function(stage: Stage, role: str, function: int) -> Sequence[Match]:
 
 def steps(stage: Stage, function: int, roles: tuple[str, ...]) -> frozenset[int]:
     """The steps of a function that play one of these roles, on whatever object."""
-    return frozenset(other.node for role in roles for other in of_function(stage, role, function))
+    key = ("steps", function, roles)
+    known = stage.unit.cache.get(key)
+    if known is None:
+        known = stage.unit.cache[key] = frozenset(
+            other.node for role in roles for other in of_function(stage, role, function)
+        )
+    assert isinstance(known, frozenset)
+    return known
 
 
 def steps_inside(stage: Stage, function: int, roles: tuple[str, ...]) -> frozenset[int]:

@@ -21,6 +21,7 @@ from typing import Any, BinaryIO
 
 from tlsight.config import Config
 from tlsight.rule import Rulebook
+from tlsight.worker.garbage import rarely_collected
 from tlsight.worker.protocol import (
     HEADER,
     Analyst,
@@ -90,6 +91,7 @@ class _Worker:
             prepare()
         except Exception:
             log.exception("the worker could not be prepared")  # and says why when it is set up
+        rarely_collected()
         self._work(self._looks)
 
     def _receive(self) -> None:
