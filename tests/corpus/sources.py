@@ -34,6 +34,7 @@ from tlsight.rule import Rulebook
 from tlsight.rulebook import load
 from tlsight.syntax import Hints, parse, read
 from tlsight.text import Lines, Span
+from tlsight.worker.garbage import rarely_collected
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -129,8 +130,10 @@ def analyst(package: str | None, root: Path | None = None) -> Iterator[Analyst]:
 
 @functools.cache
 def rulebook() -> Rulebook:
-    """Effect: read the pages."""
-    return load()
+    """Effect: read the pages, and look for cycles as seldom as a worker does."""
+    book = load()
+    rarely_collected()
+    return book
 
 
 @functools.cache

@@ -92,9 +92,10 @@ def _compare(path: Path, arguments: list[str], counts: Counter[str], examples: l
         counts["file with errors, left out"] += 1
         return
     counts["file compared"] += 1
-    macros, skipped = _macros(unit, path), _skipped(unit, path)
-    theirs = _clang(unit, path, data, macros)
-    ours = _ours(path, data, skipped, _types(unit, path))
+    here = [cursor for cursor in unit.cursor.get_children() if _is_here(cursor, path)]
+    macros, skipped = _macros(here), _skipped(unit, path)
+    theirs = _clang(here, data, macros)
+    ours = _ours(path, data, skipped, _types(here))
     lines = Lines.of(data)
 
     def note(kind: str, what: str, extents: Iterable[Extent]) -> None:
@@ -129,12 +130,8 @@ def _within(extent: Extent, ranges: list[Extent]) -> bool:
     return any(start <= extent[0] < end or start < extent[1] <= end for start, end in ranges)
 
 
-def _macros(unit: cindex.TranslationUnit, path: Path) -> list[Extent]:
-    return [
-        (cursor.extent.start.offset, cursor.extent.end.offset)
-        for cursor in unit.cursor.get_children()
-        if cursor.kind is KIND.MACRO_INSTANTIATION and _is_here(cursor, path)
-    ]
+def _macros(here: list[cindex.Cursor]) -> list[Extent]:
+    return [_extent(cursor) for cursor in here if cursor.kind is KIND.MACRO_INSTANTIATION]
 
 
 class _Ranges(ctypes.Structure):
@@ -156,9 +153,9 @@ def _is_here(cursor: cindex.Cursor, path: Path) -> bool:
     return file is not None and file.name == str(path)
 
 
-def _clang(unit: cindex.TranslationUnit, path: Path, data: bytes, macros: list[Extent]) -> Seen:
+def _clang(here: list[cindex.Cursor], data: bytes, macros: list[Extent]) -> Seen:
     seen = Seen()
-    stack = [cursor for cursor in unit.cursor.get_children() if _is_here(cursor, path)]
+    stack = [*here]
     while stack:
         cursor = stack.pop()
         kind = cursor.kind
@@ -296,12 +293,11 @@ def _leaves(cursor: cindex.Cursor, data: bytes) -> Iterator[Extent]:
         yield start, end
 
 
-def _types(unit: cindex.TranslationUnit, path: Path) -> frozenset[str]:
+def _types(here: list[cindex.Cursor]) -> frozenset[str]:
     """The names that the file uses as types: clang's facts tell them to syntax."""
     return frozenset(
         cursor.spelling.split()[-1].rpartition("::")[2]
-        for top in unit.cursor.get_children()
-        if _is_here(top, path)
+        for top in here
         for cursor in top.walk_preorder()
         if cursor.kind in (KIND.TYPE_REF, KIND.TEMPLATE_REF)
     )

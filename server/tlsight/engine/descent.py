@@ -9,7 +9,7 @@ or a part of it; where nobody says what a call yields, the way ends.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from tlsight.engine.callees import called
@@ -270,12 +270,10 @@ class _Search:
         wanted = self._key(function, expr)
         if wanted is None or not self._is_new(wanted):
             return
-        for number, at, target, value in self._settings():
-            if self._key(number, target) == wanted:
-                self.follow(number, at, value, None)
-        for number, at, target, call, place in self._fillings():
-            if self._key(number, target) == wanted:
-                self._put(number, at, call, [place], None)
+        for number, at, value in self._settings().get(wanted, ()):
+            self.follow(number, at, value, None)
+        for number, at, call, place in self._fillings().get(wanted, ()):
+            self._put(number, at, call, [place], None)
 
     def _key(self, function: int, expr: Expr) -> tuple[str, str] | None:
         """What tells a field by its class, or a global, from others of its name."""
@@ -292,30 +290,31 @@ class _Search:
             return (owner, tail(expr.text))
         return ("", tail(expr.text))
 
-    def _settings(self) -> tuple[tuple[int, int, Expr, Expr], ...]:
-        """Every assignment to what is no local."""
+    def _settings(self) -> Mapping[tuple[str, str], Sequence[tuple[int, int, Expr]]]:
+        """Every assignment to what is no local, by its key."""
         known = self.unit.cache.get("settings")
         if known is None:
-            known = self.unit.cache["settings"] = tuple(
-                (number, at, expr.target, expr.value)
-                for number, at, expr in self._events()
-                if isinstance(expr, Assign) and self._key(number, expr.target) is not None
-            )
-        assert isinstance(known, tuple)
+            found: dict[tuple[str, str], list[tuple[int, int, Expr]]] = {}
+            for number, at, expr in self._events():
+                key = self._key(number, expr.target) if isinstance(expr, Assign) else None
+                if isinstance(expr, Assign) and key is not None:
+                    found.setdefault(key, []).append((number, at, expr.value))
+            known = self.unit.cache["settings"] = found
+        assert isinstance(known, dict)
         return known
 
-    def _fillings(self) -> tuple[tuple[int, int, Expr, Call, int], ...]:
-        """Every call that is handed what is no local."""
+    def _fillings(self) -> Mapping[tuple[str, str], Sequence[tuple[int, int, Call, int]]]:
+        """Every call that is handed what is no local, by its key."""
         known = self.unit.cache.get("fillings")
         if known is None:
-            known = self.unit.cache["fillings"] = tuple(
-                (number, at, argument, expr, place)
-                for number, at, expr in self._events()
-                if isinstance(expr, Call)
-                for place, argument in enumerate(expr.arguments)
-                if self._key(number, argument) is not None
-            )
-        assert isinstance(known, tuple)
+            found: dict[tuple[str, str], list[tuple[int, int, Call, int]]] = {}
+            for number, at, expr in self._events():
+                for place, argument in enumerate(expr.arguments if isinstance(expr, Call) else ()):
+                    key = self._key(number, argument)
+                    if isinstance(expr, Call) and key is not None:
+                        found.setdefault(key, []).append((number, at, expr, place))
+            known = self.unit.cache["fillings"] = found
+        assert isinstance(known, dict)
         return known
 
     def _events(self) -> Iterator[tuple[int, int, Expr]]:

@@ -14,7 +14,7 @@ from tlsight.engine.callees import called
 from tlsight.engine.flow import budget, give_up, spend
 from tlsight.engine.match import Match
 from tlsight.engine.roles import Stage
-from tlsight.engine.unit import path, strip
+from tlsight.engine.unit import Unit, path, strip
 from tlsight.engine.values import possible
 from tlsight.ir import (
     Act,
@@ -40,6 +40,7 @@ _DEPTH = 3
 """Calls of functions of the unit that are walked through in turn."""
 
 _COMPARISONS = ("==", "!=", "<", ">", "<=", ">=")
+_STEPS = ("++", "--", "p++", "p--", "&")
 
 Numbers = Mapping[str, int]
 
@@ -171,6 +172,24 @@ def _is_of(expr: Expr, call: Call, held: Collection[str]) -> bool:
     return expr is call or (not isinstance(expr, Call) and path(expr) in held)
 
 
+def _acts(unit: Unit, function: int) -> tuple[tuple[Expr, ...], ...]:
+    """What each step of a function does that may change a number."""
+    key = ("acts", function)
+    known = unit.cache.get(key)
+    if known is None:
+        known = unit.cache[key] = tuple(
+            tuple(
+                expr
+                for expr in (walk(node.evaluates) if node.evaluates is not None else ())
+                if isinstance(expr, (Assign, Call))
+                or (isinstance(expr, Unary) and expr.operator in _STEPS)
+            )
+            for node in unit.module.functions[function].nodes
+        )
+    assert isinstance(known, tuple)
+    return known
+
+
 class _Walk:
     """One walk through a function."""
 
@@ -191,6 +210,7 @@ class _Walk:
         self.within = within
         self.seen: set[int] = set()
         self.nodes = stage.unit.module.functions[function].nodes
+        self.acts = _acts(stage.unit, function)
 
     def run(self, handed: Numbers, node_from: int = 0) -> tuple[Ending, ...] | None:
         """All endings, in the order of the text."""
@@ -240,9 +260,8 @@ class _Walk:
 
     def _act(self, at: int, node: Node, numbers: dict[str, int]) -> None:
         """Effect: notes what a node does to the locals."""
-        if node.evaluates is not None:
-            for expr in walk(node.evaluates):
-                self._evaluate(at, expr, numbers)
+        for expr in self.acts[at]:
+            self._evaluate(at, expr, numbers)
         if node.act is Act.DECLARE and node.variable is not None:
             self._set(at, node.variable.name, node.variable.initial, numbers)
 
@@ -251,7 +270,7 @@ class _Walk:
             name = path(expr.target)
             if name is not None:
                 self._set(at, name, expr.value if expr.operator == "=" else None, numbers)
-        elif isinstance(expr, Unary) and expr.operator in ("++", "--", "p++", "p--", "&"):
+        elif isinstance(expr, Unary):
             numbers.pop(path(expr.operand) or "", None)
         elif isinstance(expr, Call):
             for number, argument in enumerate(expr.arguments):
@@ -345,9 +364,14 @@ class _Walk:
         return None
 
     def _constant(self, at: int, expr: Expr) -> int | None:
-        values = possible(self.stage.index, self.stage.unit, self.function, at, expr)
-        numbers = {value.number for value in values}
-        return numbers.pop() if len(numbers) == 1 else None
+        key = ("constant", id(expr))
+        if key not in self.stage.unit.cache:
+            values = possible(self.stage.index, self.stage.unit, self.function, at, expr)
+            numbers = {value.number for value in values}
+            self.stage.unit.cache[key] = numbers.pop() if len(numbers) == 1 else None
+        known = self.stage.unit.cache[key]
+        assert known is None or isinstance(known, int)
+        return known
 
     def _unary(self, at: int, expr: Unary, numbers: Numbers) -> int | None:
         value = self._value(at, expr.operand, numbers)
