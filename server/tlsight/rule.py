@@ -103,6 +103,10 @@ class Callback:
     """What a parameter holds if what was checked before was refused."""
     limits: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
     """Bytes that may be written to what a parameter points to."""
+    shape: tuple[str, ...] = ()
+    """The types of its parameters, where a function that has them, and a name that matches `named`,
+    is taken for one even if the text does not install it."""
+    named: str = ""
 
 
 @dataclass(frozen=True)

@@ -28,10 +28,11 @@ from tlsight.engine.outcomes import contract, outcome
 from tlsight.engine.paths import Ending, endings
 from tlsight.engine.report import excused, finding, held, undecided
 from tlsight.engine.roles import Stage, played
+from tlsight.engine.shapes import shaped
 from tlsight.engine.unit import path, strip
 from tlsight.engine.values import possible
 from tlsight.finding import Evidence, Finding, Fix, Related, Safety
-from tlsight.ir import Act, Assign, Binary, Call, Cast, Expr, Literal, Name, Unary, walk
+from tlsight.ir import Act, Assign, Binary, Call, Cast, Expr, Literal, Name, Unary, Variable, walk
 from tlsight.rule import Callback, Check, Property
 from tlsight.text import Edit, Span
 
@@ -70,45 +71,64 @@ class _Case:
 
 def check_callback(stage: Stage, rule: Property, check: Check) -> Iterator[Finding | Evidence]:
     """All findings of one check of a `callback` property, and what is right or open."""
-    table = played(stage)
     done: set[Span] = set()
-    for match in (match for role in check.roles for match in table.get(role, ())):
-        callback = match.binding.callback
+    for match, callback, function in _functions(stage, check):
+        if function is None:
+            reason = f"the function that {match.spelled} installs is not in this file"
+            yield from undecided(stage, rule, match.function, match.span, reason)
+            continue
         settled = excuse(stage, check, match)
         if settled is not None:
             yield from excused(stage, rule, match, settled)
-        if callback is None or settled is not None:
             continue
-        expr = match.arguments.get(callback.argument)
-        functions = denoted(stage.unit, match.function, match.node, expr)
-        if functions is None:
-            reason = f"the function that {match.spelled} installs is not in this file"
-            yield from undecided(stage, rule, match.function, match.span, reason)
-        for function in sorted(functions or ()):
-            case = _Case(stage, rule, check, match, callback, function)
-            mistakes = list(_MISTAKES[check.wrong](case))
-            if not mistakes and stage.evidence:
-                yield from _right(case)
-            for mistake in mistakes:
-                if mistake.span in done:
-                    continue
-                done.add(mistake.span)
-                found = _reported(case, mistake)
-                if found is not None:
-                    yield found
+        case = _Case(stage, rule, check, match, callback, function)
+        mistakes = list(_MISTAKES[check.wrong](case))
+        if not mistakes and stage.evidence:
+            yield from _right(case)
+        for mistake in mistakes:
+            if mistake.span in done:
+                continue
+            done.add(mistake.span)
+            found = _reported(case, mistake)
+            if found is not None:
+                yield found
+
+
+def _functions(stage: Stage, check: Check) -> Iterator[tuple[Match, Callback, int | None]]:
+    """The callbacks in the roles of a check; None for one that is not in this file."""
+    for role in check.roles:
+        for match in played(stage).get(role, ()):
+            callback = match.binding.callback
+            if callback is None:
+                continue
+            expr = match.arguments.get(callback.argument)
+            functions = denoted(stage.unit, match.function, match.node, expr)
+            for function in sorted(functions) if functions is not None else (None,):
+                yield match, callback, function
+    for role in check.roles:
+        for match, function in shaped(stage, role):
+            if match.binding.callback is not None:
+                yield match, match.binding.callback, function
 
 
 def _right(case: _Case) -> Iterator[Evidence]:
     """What was seen of a function with which nothing is wrong; it is open if nothing was."""
     stage, rule = case.stage, case.rule
     function = stage.unit.module.functions[case.function]
-    installed = Related(case.match.span, f"{case.match.spelled} installs it here")
+    installed = _installed(case)
     seen = dict(_SEEN[case.check.wrong](case)) if case.check.wrong in _SEEN else {}
     for span, words in seen.items():
-        yield from held(stage, rule, case.function, span, words, (installed,))
+        yield from held(stage, rule, case.function, span, words, installed)
     if not seen and case.check.wrong not in _UNSEEN:
         reason = f"what decides it in {function.name} does not stand in this file"
         yield from undecided(stage, rule, case.function, function.name_span, reason)
+
+
+def _installed(case: _Case) -> tuple[Related, ...]:
+    """Where it is installed, if this text shows that."""
+    if isinstance(case.match.site, Variable):
+        return ()
+    return (Related(case.match.span, f"{case.match.spelled} installs it here"),)
 
 
 def _reported(case: _Case, mistake: Mistake) -> Finding | None:
@@ -118,7 +138,6 @@ def _reported(case: _Case, mistake: Mistake) -> Finding | None:
         "variable": "this function" if name.startswith("<") else name,
         "argument": case.check.argument,
     }
-    installed = Related(case.match.span, f"{case.match.spelled} installs it here")
     found = finding(
         case.stage,
         case.rule,
@@ -126,7 +145,7 @@ def _reported(case: _Case, mistake: Mistake) -> Finding | None:
         case.match,
         mistake.span,
         words,
-        related=(*mistake.related, installed),
+        related=(*mistake.related, *_installed(case)),
         fixes=mistake.fixes if case.rule.safety is not None else (),
     )
     return None if found is None else replace(found, function=name)

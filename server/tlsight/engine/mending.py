@@ -178,7 +178,7 @@ def _edits(stage: Stage, match: Match, mend: Mend) -> tuple[str, list[Edit]]:
         if mend.add:
             edits.append(_added(data, site, mend.add))
             titles.append(f"Add {', '.join(mend.add)}")
-        renamed = _renamed(stage, site, mend)
+        renamed = _renamed(stage, match, site, mend)
         if renamed is not None:
             edits.append(renamed)
             titles.append(f"Switch to {renamed.text}")
@@ -208,7 +208,7 @@ def _added(data: bytes, site: Call, texts: tuple[str, ...]) -> Edit:
     return Edit(at, joined)
 
 
-def _renamed(stage: Stage, site: Call, mend: Mend) -> Edit | None:
+def _renamed(stage: Stage, match: Match, site: Call, mend: Mend) -> Edit | None:
     if isinstance(site.callee, Member):
         old, start = site.callee.name, site.callee.anchor
     elif isinstance(site.callee, Name):
@@ -220,7 +220,10 @@ def _renamed(stage: Stage, site: Call, mend: Mend) -> Edit | None:
     if new is None:
         return None
     prefix = old[: len(old) - len(plain)]
-    return Edit(Span(start, start + len(old.encode())), prefix + new)
+    end = start + len(old.encode())
+    if isinstance(site.callee, Name) and "::" not in match.form.callee:
+        start = site.callee.span.start  # a namespace that has the old function too
+    return Edit(Span(start, end), prefix + new)
 
 
 def _dropped(data: bytes, expr: Expr, flags: tuple[str, ...]) -> list[tuple[Edit, str]]:

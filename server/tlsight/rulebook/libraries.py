@@ -232,7 +232,11 @@ def _callback(table: Table, names: set[str]) -> Callback:
         accepts=table.text("accepts"),
         refused=table.number_by_name("refused"),
         limits=table.number_by_name("limits"),
+        shape=table.texts("shape"),
+        named=table.pattern("named"),
     )
+    if callback.shape and (len(callback.shape) != len(callback.parameters) or not callback.named):
+        table.complain("'shape' has a type for each of 'parameters', and needs 'named'", "shape")
     _check_slot(table, "argument", callback.argument, names)
     for key in ("refused", "limits"):
         for name in getattr(callback, key):
