@@ -119,6 +119,10 @@ KNOWN = Hints(types=frozenset(("T",)))
             ["2 test exit_now() -> ", "3 evaluate f() -> 4", "4 evaluate g() -> x"],
         ),
         ("return exit_now();", ["2 return exit_now() -> "]),
+        (
+            "int b = (f(), g());",
+            ["2 evaluate f() -> 3", "3 declare int b = (~f() , g()) -> x"],
+        ),
         ("ENSURE(a && !b); f();", ["2 test a -> T3", "3 test b -> F4", "4 evaluate f() -> x"]),
         (
             "x = ({ int t = f(); t + 1; });",

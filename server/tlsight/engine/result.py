@@ -611,8 +611,9 @@ class _Walk:
         name = path(target) if target is not None else None
         if name is None or at == self.home:
             return None
-        if step.act is Act.RETURN and self.variable is not None:
-            return None
+        named = _root(self.variable) in _keys(self.unit, self.match.function)[at]
+        if step.act is Act.RETURN and self.variable is not None and named:
+            return None  # whoever gets it may look at it
         for item in walk(expr):
             if isinstance(item, Subscript) and path(item.base) == name:
                 return item.span
@@ -864,11 +865,20 @@ def _mentioned(unit: Unit, function: int) -> Mapping[object, list[int]]:
 
 def _before(expr: Expr) -> Iterator[Expr]:
     """The calls inside an expression that nodes before it have evaluated."""
+    dropped = _dropped(expr)
     for item in walk(expr):
         if isinstance(item, Evaluated):
             for inner in parts(item.expr):
-                if isinstance(inner, Call):
+                if isinstance(inner, Call) and id(inner) not in dropped:
                     yield inner
+
+
+def _dropped(expr: Expr) -> set[int]:
+    """What stands on the left of a comma."""
+    left = [
+        strip(one.left) for one in parts(expr) if isinstance(one, Binary) and one.operator == ","
+    ]
+    return {id(one.expr if isinstance(one, Evaluated) else one) for one in left}
 
 
 def _is_name_of_error(name: str) -> bool:

@@ -250,6 +250,7 @@ def _comma(unit: Unit, node: Syntax) -> Expr:
     left, right = node.child_by_field_name("left"), node.child_by_field_name("right")
     if left is None or right is None:
         return opaque(unit, node)
+    unit.shortcuts += 1
     return Binary(unit.span(node), ",", expression(unit, left), expression(unit, right))
 
 

@@ -229,6 +229,10 @@ def settle(flow: Flow, expr: Expr, place: Place) -> Expr:
         _operand(flow, expr.otherwise, place)
         flow.ends = [*yes, *flow.ends]
         return Evaluated(expr.span, expr)
+    if isinstance(expr, Binary) and expr.operator == ",":
+        evaluate(flow, expr.left, place)
+        left, right = Evaluated(expr.left.span, expr.left), settle(flow, expr.right, place)
+        return Binary(expr.span, ",", left, right)
     if not has_branches(expr):
         return expr
     return map_children(expr, lambda child: settle(flow, child, place))
@@ -252,10 +256,10 @@ def is_branching(expr: Expr) -> bool:
 
 
 def has_branches(expr: Expr) -> bool:
-    """Whether an expression branches inside."""
+    """Whether an expression branches inside, or drops a value."""
     return any(
         isinstance(part, Conditional)
-        or (isinstance(part, Binary) and part.operator in ("&&", "||"))
+        or (isinstance(part, Binary) and part.operator in ("&&", "||", ","))
         for part in walk(expr)
     )
 
