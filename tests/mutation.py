@@ -89,6 +89,9 @@ def _ways(
         yield from _whole("delete the call", [_deleted_call(root, data, place) for place in places])
     elif rule.kind == "argument":
         for text in _worse(book, rule, item, data[item.span.start : item.span.end].decode()):
+            _, added, flag = text.rpartition(" | ")
+            if added and flag.encode() in data:
+                continue  # the text speaks of this flag itself, and may take it back
             yield "swap the constant", [Edit(item.span, text)]
 
 
