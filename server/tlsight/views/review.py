@@ -481,11 +481,8 @@ def _tasks(
         )
     for aspect in aspects:
         if not aspect.judged and aspect.absent:
+            count = len(aspect.absent)
+            rules = "its one rule had nothing" if count == 1 else f"its {count} rules had nothing"
             yield Task(
-                f"{aspect.name}: look in the rest of the program, since none of the "
-                f"{_number(len(aspect.absent), 'rule')} had anything to judge here"
+                f"{aspect.name}: look in the rest of the program, since {rules} to judge here"
             )
-
-
-def _number(count: int, name: str) -> str:
-    return f"{count} {name}" if count == 1 else f"{count} {name}s"

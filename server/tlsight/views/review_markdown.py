@@ -126,8 +126,12 @@ def _group(group: Group, lead: str) -> Iterator[str]:
 
 def _seen(item: Seen) -> str:
     told = f"{_code(item.place.name)}{_in(item.place)}: {_plain(item.message)}: {_quote(item)}"
-    steps = "; ".join(map(_step, item.steps))
+    steps = "; ".join(_step(step) for step in item.steps if not _said_already(step, item))
     return f"{told} ({steps})" if steps else told
+
+
+def _said_already(step: Step, item: Seen) -> bool:
+    return step.message == "here" and step.place.name == item.place.name
 
 
 def _quote(item: Seen | Step) -> str:
@@ -225,7 +229,7 @@ def _run(text: str) -> int:
     return max((len(item) for item in re.findall("`+", text)), default=0)
 
 
-_SPECIAL = re.compile(r"[\\`*\[\]<&|]|~(?=~)|(?<!\w)_|_(?!\w)|^[#>+-]|(?<=^\d)[.)]")
+_SPECIAL = re.compile(r"[\\`*\[\]<&|]|~(?=~)|(?<!\w)_|_(?!\w)|^[#>+-]|(?<=^\d)[.)](?=\s)")
 
 
 def _plain(text: str) -> str:
