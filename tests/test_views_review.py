@@ -119,7 +119,8 @@ def test_what_is_left_to_the_reader_is_what_stayed_open() -> None:
         "Judge whether it is so: A buffer is too small.",
         "Ask whether this may stand: old is old",
         "Review again with a build (-p BUILD) that has the headers that were not found: lost.h",
-        "Network data: look in the rest of the program, since its one rule had nothing to judge here",
+        "Network data: look in the rest of the program, since its one rule had nothing to judge "
+        "here",
     ] == [task.text for task in tasks]
     assert () == decided.tasks
     assert "Nothing: all that the rules speak of was read and decided." in md(decided)

@@ -51,11 +51,11 @@ async function choose(): Promise<Subject | undefined> {
   const subjects: Subject[] = [];
   if (document && ["c", "cpp"].includes(document.languageId)) {
     const title = vscode.workspace.asRelativePath(document.uri);
-    const label = "$(file-code) This file";
+    const label = "This file";
     subjects.push({ label, description: title, title, uri: document.uri.toString() });
   }
   if (vscode.workspace.workspaceFolders?.length) {
-    subjects.push({ label: "$(folder) All files of the workspace", title: "the workspace" });
+    subjects.push({ label: "All files of the workspace", title: "the workspace" });
   }
   if (subjects.length === 0) {
     void vscode.window.showInformationMessage(

@@ -237,7 +237,7 @@ async function review(workbench) {
 
   await workbench.command("View: Close All Editors");
   await workbench.command("tlsight: Review");
-  seen.workspace = await workbench.preview("3 files");
+  seen.workspace = await workbench.preview("4 files");
   await workbench.shot("review-workspace");
   return seen;
 }
