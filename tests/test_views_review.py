@@ -17,7 +17,8 @@ import pytest
 
 from reviewed import FIRST, RULEBOOK, answers, review, span
 from tlsight.config import Config
-from tlsight.finding import Evidence, Finding, Report, Severity, Unanalysed
+from tlsight.finding import Evidence, Finding, Fix, Report, Safety, Severity, Unanalysed
+from tlsight.text import Edit
 from tlsight.views import Answer, review_html, review_json, review_markdown
 from tlsight.views.review import NAMES, Review, Tone, made
 
@@ -124,6 +125,18 @@ def test_what_is_left_to_the_reader_is_what_stayed_open() -> None:
     ] == [task.text for task in tasks]
     assert () == decided.tasks
     assert "Nothing: all that the rules speak of was read and decided." in md(decided)
+
+
+def test_what_a_fix_leaves_as_it_is_is_not_shown_as_changed() -> None:
+    text = "one(1);\ntwo(2);\n"
+    fix = Fix("Add", (Edit(span(text, "one(1);"), "one(1);\nmore();"),), Safety.SAFE)
+    report = Report((Finding("old-way", "m", span(text, "one"), Severity.ERROR, fixes=(fix,)),))
+    outcome = review(Answer("a.c", "a.c", text.encode(), report))
+
+    assert ((False, 2, "more();"),) == tuple(
+        (line.old, line.number, line.text)
+        for line in outcome.aspects[4].wrong[0].repairs[0].changes
+    )
 
 
 def test_an_id_stays_while_code_moves() -> None:

@@ -6,6 +6,7 @@ What is drawn at a mark, and in which colour, is for the view to say.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -99,11 +100,18 @@ def changed_lines(
 
 
 def changes(lines: Lines, edits: Sequence[Edit]) -> tuple[Changed, ...]:
-    """The same, ready to be shown: all of it."""
-    return tuple(
-        Changed(old, number, _cut(expanded(text), None)[0])
-        for old, number, text in changed_lines(lines, edits)
-    )
+    """The same, ready to be shown: all of it, but for lines that stay as they are."""
+    found = list(changed_lines(lines, edits))
+    gone, come = (Counter(text for was, _, text in found if was is old) for old in (True, False))
+    stay = gone & come
+    left = {True: stay.copy(), False: stay.copy()}
+    shown: list[Changed] = []
+    for old, number, text in found:
+        if left[old][text] > 0:
+            left[old][text] -= 1
+        else:
+            shown.append(Changed(old, number, _cut(expanded(text), None)[0]))
+    return tuple(shown)
 
 
 def _marked(lines: Lines, number: int, span: Span) -> Line:

@@ -467,7 +467,7 @@ def _tasks(
     for aspect in aspects:
         for group in aspect.undecided:
             reasons = tuple(dict.fromkeys(item.message for item in group.items))
-            places = tuple(item.place for item in group.items)
+            places = _apart(item.place for item in group.items)
             yield Task(f"Judge whether it is so: {group.title}", reasons, places, group.rule)
     for aspect in aspects:
         for item in aspect.silenced:
@@ -486,3 +486,8 @@ def _tasks(
             yield Task(
                 f"{aspect.name}: look in the rest of the program, since {rules} to judge here"
             )
+
+
+def _apart(places: Iterable[Place]) -> tuple[Place, ...]:
+    """Places without those that are told in the same words."""
+    return tuple({(place.name, place.function): place for place in places}.values())
