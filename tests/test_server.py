@@ -644,13 +644,22 @@ async def test_what_a_check_has_shown_is_shown_again_when_the_document_closes(
     assert 3 == await closed()
 
 
-async def test_a_check_of_the_workspace_can_be_cancelled(start: Start, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("method", "asked"),
+    [
+        ("tlsight/check", {}),
+        (types.WORKSPACE_EXECUTE_COMMAND, types.ExecuteCommandParams("tlsight.review")),
+    ],
+)
+async def test_a_check_or_review_of_the_workspace_can_be_cancelled(
+    start: Start, tmp_path: Path, method: str, asked: object
+) -> None:
     """Its processes end with it, whatever they are at."""
     gate = tmp_path / "gate"
     os.mkfifo(gate)
     (tmp_path / "a.c").write_text(f"BAD GATE:{gate};")
     editor = await start(root=tmp_path)
-    request = editor.protocol.send_request("tlsight/check", {}, msg_id="one")
+    request = editor.protocol.send_request(method, asked, msg_id="one")
     handle = await asyncio.to_thread(os.open, gate, os.O_WRONLY)
     at_work = [os.pidfd_open(process.pid) for process in workers(editor)]
     editor.cancel_request(types.CancelParams("one"))

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from lsprotocol import types
-from pygls.exceptions import JsonRpcException, PyglsError
+from pygls.exceptions import JsonRpcException, JsonRpcInvalidParams, PyglsError
 from pygls.lsp.server import LanguageServer
 from pygls.protocol import LanguageServerProtocol, lsp_method
 from pygls.uris import to_fs_path
@@ -70,14 +70,13 @@ class Protocol(LanguageServerProtocol):
         self._server.closed(params.text_document.uri)
 
     @lsp_method(types.WORKSPACE_EXECUTE_COMMAND)
-    def lsp_workspace__execute_command(
+    async def lsp_workspace__execute_command(  # type: ignore[override]
         self, params: types.ExecuteCommandParams
-    ) -> Generator[Any, Any, Any]:
-        """The outcome of a command; ours shows how far it is, which those of pygls cannot."""
+    ) -> Any:
+        """The outcome of a command. Those of pygls can neither be cancelled nor show progress."""
         if params.command != review.COMMAND:
-            return (yield from super().lsp_workspace__execute_command(params))
-        wanted = review.asked(params.arguments)
-        return (yield self._server.review, (wanted, params.work_done_token), None)
+            raise JsonRpcInvalidParams(message=f"there is no command '{params.command}'")
+        return await self._server.review(review.asked(params.arguments), params.work_done_token)
 
     @lsp_method(types.EXIT)
     def lsp_exit(self, *_: Any) -> Generator[Any, Any, None]:
