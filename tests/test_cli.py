@@ -464,7 +464,7 @@ def test_an_interrupt_is_quiet(folder: Path) -> None:
 def test_the_help_of_every_command_fits_a_terminal() -> None:
     text = parser().format_help()
 
-    assert {"check", "fix", "explain", "rules", "doctor", "new", "serve"} == set(
+    assert {"check", "review", "fix", "explain", "rules", "doctor", "new", "serve"} == set(
         re.findall(r"^    (\w+) ", text, re.MULTILINE)
     )
 
