@@ -38,6 +38,9 @@ OWNERS = {
     "markdown_it": ("rulebook", "cli"),
     "cryptodatahub": ("suite_table",),
     "rich": ("cli", "views"),
+    "jinja2": ("views",),
+    "markupsafe": ("views",),
+    "pygments": ("views",),
 }
 """Who may import what others must not know."""
 

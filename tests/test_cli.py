@@ -19,7 +19,7 @@ import pytest
 
 import fake_worker
 import tlsight
-from tlsight.cli import check, fix, main, project
+from tlsight.cli import check, fix, main, project, review
 from tlsight.cli.main import parser
 from tlsight.rulebook import load
 
@@ -31,7 +31,7 @@ SCHEMAS = Path(__file__).parent / "schemas"
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty working folder, workers that find the word BAD, and three pages of rules."""
     monkeypatch.setenv("COLUMNS", "100")
-    for module in (check.check, fix.fix):
+    for module in (check.check, fix.fix, review.review):
         monkeypatch.setattr(module, "__defaults__", (fake_worker.COMMAND,))
     monkeypatch.setattr(project, "load", functools.partial(load, pages=PAGES))
     here = tmp_path / "here"
@@ -147,6 +147,69 @@ def test_sarif_goes_to_a_file_and_is_valid(
     assert all(
         item["helpUri"].startswith("file:///") for item in log["runs"][0]["tool"]["driver"]["rules"]
     )
+
+
+@pytest.mark.parametrize(
+    ("text", "allowed", "status", "tone"),
+    [
+        ("fine", [], 0, "empty"),
+        ("BAD", [], 1, "weak"),
+        ("UNREAD", [], 3, "open"),
+        ("UNREAD", ["--allow-unanalysed"], 0, "open"),
+        ("DIE", [], 3, "open"),
+        ("\0", [], 3, "open"),
+    ],
+)
+def test_a_review_has_the_status_of_a_check(
+    folder: Path,
+    capsys: pytest.CaptureFixture[str],
+    text: str,
+    allowed: list[str],
+    status: int,
+    tone: str,
+) -> None:
+    (folder / "a.c").write_text(text)
+    found, out, error = _run(capsys, "review", "--format", "json", *allowed, ".")
+
+    assert (status, "") == (found, error)
+    assert tone == json.loads(out)["verdict"]["tone"]
+
+
+def test_a_review_of_several_files_is_one_document_in_three_forms(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "a.c").write_text("BAD\n")
+    (folder / "b.c").write_text("x BAD\n")
+    _, text, _ = _run(capsys, "review", ".")
+    _, page, _ = _run(capsys, "review", "--format", "html", ".")
+    status, out, error = _run(capsys, "review", "--format", "json", "--output", "out.json", ".")
+    document = json.loads((folder / "out.json").read_text())
+
+    assert "`a.c:1` · `word-bad`" in text and "`b.c:1` · `word-bad`" in text
+    assert page.startswith("<!DOCTYPE html>") and "2 files" in page
+    assert (1, "", "2 files checked: 2 warnings; 2 with a fix.\n") == (status, out, error)
+    jsonschema.validate(document, json.loads((SCHEMAS / "review-1.json").read_text()))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["nowhere.c"], "'nowhere.c' does not exist; name a C or C++ file, or a folder"),
+        (["--output", "no/out.md", "a.c"], "folder 'no' does not exist"),
+        (["-p", "nowhere", "a.c"], "no compile_commands.json in 'nowhere'"),
+        (["--policy", "none", "a.c"], "none"),
+        (["binary.c"], "'binary.c': it is not text"),
+    ],
+)
+def test_a_review_of_what_is_not_there_is_status_2(
+    folder: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], message: str
+) -> None:
+    (folder / "a.c").write_text("BAD\n")
+    (folder / "binary.c").write_bytes(b"\0")
+    status, out, error = _run(capsys, "review", *arguments)
+
+    assert (2, "") == (status, out)
+    assert error.startswith("tlsight: error: ") and message in error
 
 
 def test_text_in_a_file_has_no_styles(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -401,7 +464,7 @@ def test_an_interrupt_is_quiet(folder: Path) -> None:
 def test_the_help_of_every_command_fits_a_terminal() -> None:
     text = parser().format_help()
 
-    assert {"check", "fix", "explain", "rules", "doctor", "new", "serve"} == set(
+    assert {"check", "review", "fix", "explain", "rules", "doctor", "new", "serve"} == set(
         re.findall(r"^    (\w+) ", text, re.MULTILINE)
     )
 

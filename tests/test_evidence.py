@@ -189,3 +189,35 @@ def test_the_command_line_shows_it(
 def _run(capsys: pytest.CaptureFixture[str], form: str) -> Any:
     main(["check", "--evidence", "--format", form, "text.c"])
     return capsys.readouterr().out
+
+
+def test_a_place_is_told_with_the_function_that_it_stands_in() -> None:
+    """What is judged for one function may stand in another."""
+    code = """\
+#include <openssl/ssl.h>
+#include <openssl/hmac.h>
+#include <openssl/rand.h>
+
+static unsigned char secret[32];
+
+static int make(unsigned char *out, unsigned int *size, const unsigned char *peer, int length)
+{
+    return HMAC(EVP_sha256(), secret, sizeof secret, peer, length, out, size) != NULL;
+}
+
+static int generate(SSL *ssl, unsigned char *cookie, unsigned int *size)
+{
+    unsigned char peer[64];
+    int length = BIO_dgram_get_peer(SSL_get_rbio(ssl), peer);
+    return make(cookie, size, peer, length);
+}
+
+void set_up(SSL_CTX *context)
+{
+    SSL_CTX_set_cookie_generate_cb(context, generate);
+}
+"""
+    (keyed,) = of(told(code), "cookie-not-keyed")
+
+    assert "HMAC" in code[keyed.span.start : keyed.span.end]
+    assert "make" == keyed.function

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import select
 import socket
@@ -643,13 +644,22 @@ async def test_what_a_check_has_shown_is_shown_again_when_the_document_closes(
     assert 3 == await closed()
 
 
-async def test_a_check_of_the_workspace_can_be_cancelled(start: Start, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("method", "asked"),
+    [
+        ("tlsight/check", {}),
+        (types.WORKSPACE_EXECUTE_COMMAND, types.ExecuteCommandParams("tlsight.review")),
+    ],
+)
+async def test_a_check_or_review_of_the_workspace_can_be_cancelled(
+    start: Start, tmp_path: Path, method: str, asked: object
+) -> None:
     """Its processes end with it, whatever they are at."""
     gate = tmp_path / "gate"
     os.mkfifo(gate)
     (tmp_path / "a.c").write_text(f"BAD GATE:{gate};")
     editor = await start(root=tmp_path)
-    request = editor.protocol.send_request("tlsight/check", {}, msg_id="one")
+    request = editor.protocol.send_request(method, asked, msg_id="one")
     handle = await asyncio.to_thread(os.open, gate, os.O_WRONLY)
     at_work = [os.pidfd_open(process.pid) for process in workers(editor)]
     editor.cancel_request(types.CancelParams("one"))
@@ -662,6 +672,64 @@ async def test_a_check_of_the_workspace_can_be_cancelled(start: Start, tmp_path:
     for process in at_work:
         os.close(process)
     os.close(handle)
+
+
+async def reviewed(editor: Editor, token: str | None = None, **wanted: object) -> str:
+    """What the command answers, as an editor sends it."""
+    asked = types.ExecuteCommandParams("tlsight.review", [wanted], work_done_token=token)
+    document: str = await editor.protocol.send_request_async(types.WORKSPACE_EXECUTE_COMMAND, asked)
+    return document
+
+
+async def test_a_document_is_reviewed_as_it_stands_in_the_editor(
+    start: Start, tmp_path: Path
+) -> None:
+    file = tmp_path / "a.c"
+    file.write_text("OKAY")
+    editor = await start(root=tmp_path)
+    editor.open(file.as_uri(), "UNREAD", "c")
+    review = json.loads(await reviewed(editor, uri=file.as_uri(), format="json"))
+
+    assert ["a.c"] == review["files"]
+    assert ["UNREAD cannot be read"] == [item["reason"] for item in review["unanalysed"]]
+    assert f'href="{file.as_uri()}#L1,1"' in await reviewed(editor, uri=file.as_uri())
+    assert (await reviewed(editor, uri=file.as_uri(), format="md")).startswith("# ")
+
+
+async def test_a_workspace_is_reviewed_with_progress_and_nothing_is_published(
+    start: Start, tmp_path: Path
+) -> None:
+    for name in ("a.c", "b.c", "c.c"):
+        (tmp_path / name).write_text("UNREAD")
+    editor = await start(root=tmp_path)
+    editor.open((tmp_path / "b.c").as_uri(), "OKAY", "c")
+    await editor.current()
+    before = len(editor.history)
+    review = json.loads(await reviewed(editor, "token", format="json"))
+    begin, *reports, end = [(await editor.event("report")).value for _ in range(5)]
+
+    assert ["a.c", "b.c", "c.c"] == review["files"]
+    assert ["a.c", "c.c"] == [item["path"] for item in review["unanalysed"]]
+    assert ("begin", "end") == (begin["kind"], end["kind"])
+    assert ["1 of 1: b.c", "2 of 3: a.c", "3 of 3: c.c"] == [item["message"] for item in reports]
+    assert before == len(editor.history)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "told"),
+    [
+        ({"uri": "file:///nowhere/other.c"}, "file:///nowhere/other.c is not open"),
+        ({"format": "pdf"}, "'format' must be one of md, html, json"),
+        ({"uri": 1}, "'uri' must be the URI of a document that is open"),
+    ],
+)
+async def test_a_review_that_cannot_be_had_is_refused_with_the_reason(
+    start: Start, wanted: dict[str, object], told: str
+) -> None:
+    editor = await start()
+
+    with pytest.raises(JsonRpcException, match=told):
+        await reviewed(editor, **wanted)
 
 
 async def test_the_pages_of_all_rules_can_be_read(start: Start) -> None:

@@ -81,6 +81,20 @@ async def test_a_superseded_job_is_dropped_before_it_starts(worker: Worker, gate
     assert [1, 3] == [len((await job).findings) for job in (busy, latest)]
 
 
+async def test_what_is_asked_for_with_evidence_takes_nobody_s_place(
+    worker: Worker, gate: Path
+) -> None:
+    """A review waits beside what is read at every keystroke, and neither drops the other."""
+    busy = asyncio.ensure_future(worker.final(PATH, gated(gate)))
+    handle = await arrival(gate)
+    reviewed = asyncio.ensure_future(worker.final(PATH, b"BAD", evidence=True))
+    latest = asyncio.ensure_future(worker.final(PATH, b"BAD BAD"))
+    await worker.first(PATH, b"")
+    os.close(handle)
+
+    assert [1, 1, 2] == [len((await item).findings) for item in (busy, reviewed, latest)]
+
+
 async def test_a_killed_worker_is_started_again_and_asked_again(worker: Worker, gate: Path) -> None:
     """The caller of a job that a kill interrupted gets its answer all the same."""
     final = asyncio.ensure_future(worker.final(PATH, gated(gate)))

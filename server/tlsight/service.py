@@ -112,7 +112,7 @@ class Analyses(Protocol):
         """The answer that waits for nothing."""
         ...
 
-    async def final(self, path: Path, data: bytes) -> Report:
+    async def final(self, path: Path, data: bytes, evidence: bool = False) -> Report:
         """The answer that clang has confirmed."""
         ...
 
@@ -390,6 +390,25 @@ class Service:
             return await asyncio.shield(task)
         except (Superseded, JobFailed):
             return Proof.UNPROVEN
+
+    async def evidence(self, uri: str) -> Answer | None:
+        """The final answer to the version in the editor, with evidence; nothing of it is published.
+
+        None if the document is not open.
+        """
+        open_ = self._open.get(uri)
+        if open_ is None:
+            return None
+        document = open_.document
+        if self._excluded(open_):
+            return Answer(document, _EXCLUDED)
+        try:
+            worker = self._worker(open_.root)
+            return Answer(document, await worker.final(open_.path, document.data, evidence=True))
+        except Superseded:
+            return None
+        except JobFailed as failure:
+            return Answer(document, Report(unanalysed=(Unanalysed(str(failure)),)))
 
     async def portray(self, answer: Answer, offset: int) -> Portrait | None:
         """What is known of the object whose name stands at a byte of a document."""

@@ -215,6 +215,16 @@ def test_a_workspace_is_checked_and_rules_are_explained(play: Play, project: Pat
     assert seen["picture"] > 0
 
 
+def test_a_review_is_shown_in_a_panel_and_leads_to_its_places(play: Play, project: Path) -> None:
+    seen = play("review", project)
+
+    assert "Not safe as it stands" in seen["file"]
+    for heading in ("Best practice", "Cookies", "Network data", "What is left to you"):
+        assert heading in seen["file"]
+    assert seen["followed"]
+    assert "half_typed.c" in seen["workspace"]
+
+
 def test_in_a_workspace_that_is_not_trusted_it_is_off(play: Play, project: Path) -> None:
     """It says so and how to turn it on, and no server runs."""
     seen = play("untrusted", project, trusted=False)

@@ -21,24 +21,32 @@ export async function checkWorkspace(client: LanguageClient): Promise<void> {
     );
     return;
   }
-  const summary = await vscode.window.withProgress(
-    {
-      location: vscode.ProgressLocation.Notification,
-      title: "tlsight: checking the workspace",
-      cancellable: true,
-    },
-    (progress, token) => checked(client, progress, token),
+  const summary = await withProgress(client, "tlsight: checking the workspace", (sent, token) =>
+    client.sendRequest(Check, sent, token),
   );
   if (summary) {
     await tell(summary);
   }
 }
 
-async function checked(
+/** Effect: asks for something that takes a while, shows how far it is, and lets it be cancelled. */
+export async function withProgress<T>(
+  client: LanguageClient,
+  title: string,
+  ask: (sent: { workDoneToken: string }, token: vscode.CancellationToken) => Promise<T>,
+): Promise<T | undefined> {
+  return await vscode.window.withProgress(
+    { location: vscode.ProgressLocation.Notification, title, cancellable: true },
+    (progress, token) => reported(client, progress, token, ask),
+  );
+}
+
+async function reported<T>(
   client: LanguageClient,
   progress: vscode.Progress<{ message?: string; increment?: number }>,
   token: vscode.CancellationToken,
-): Promise<Summary | undefined> {
+  ask: (sent: { workDoneToken: string }, token: vscode.CancellationToken) => Promise<T>,
+): Promise<T | undefined> {
   const workDoneToken = randomUUID();
   let before = 0;
   const reports = client.onProgress(WorkDoneProgress.type, workDoneToken, (value) => {
@@ -49,7 +57,7 @@ async function checked(
     }
   });
   try {
-    return await client.sendRequest(Check, { workDoneToken }, token);
+    return await ask({ workDoneToken }, token);
   } catch (error) {
     if (error instanceof ResponseError && error.code === LSPErrorCodes.RequestCancelled) {
       return undefined; // what was found until then stays in the Problems view
@@ -183,6 +191,7 @@ function about(standing: Standing): Choice[] {
 const ALWAYS: readonly Choice[] = [
   { label: "", kind: vscode.QuickPickItemKind.Separator, run: async () => undefined },
   { label: "$(search) Check workspace", run: command("tlsight.checkWorkspace") },
+  { label: "$(checklist) Review", run: command("tlsight.showReview") },
   { label: "$(book) Explain rule", run: command("tlsight.explainRule") },
   { label: "$(debug-restart) Restart", run: command("tlsight.restart") },
   { label: "$(output) Show logs", run: command("tlsight.showLogs") },

@@ -8,6 +8,7 @@ import * as commands from "./commands";
 import { find, type Launch, NoServer, onOtherInterpreter } from "./launch";
 import { RulePages, SCHEME } from "./pages";
 import { type Page, Pages, Status } from "./protocol";
+import { openPlace, showReview } from "./review";
 import { StatusItem } from "./status";
 import { TraceChannel } from "./trace";
 
@@ -51,6 +52,8 @@ class Extension {
       command("tlsight.explainRule", (rule) =>
         this.running(() => pages.show(typeof rule === "string" ? rule : ruleAtCursor())),
       ),
+      command("tlsight.showReview", () => this.running(showReview)),
+      command("tlsight.openPlace", openPlace),
       command("tlsight.fixAll", () => this.running(commands.fixAll)),
       command("tlsight.openExample", () => this.openExample()),
       vscode.workspace.onDidGrantWorkspaceTrust(() => this.restart()),

@@ -93,7 +93,7 @@ async def _answers(
     """Effect: analyses all files; as text on a terminal or a pipe, shows each as it comes."""
     shown = output.console(sys.stdout) if _is_streamed(options) else None
     answers: list[Answer] = []
-    answer_one = partial(_answer, evidence=options.evidence)
+    answer_one = partial(answered, evidence=options.evidence)
     run = pool.run(targets, answer_one, project.settings, options.jobs, command)
     with output.progress(len(targets)) as tick:
         async with aclosing(run):
@@ -108,7 +108,8 @@ async def _answers(
     return answers
 
 
-async def _answer(worker: Worker, target: files.Target, evidence: bool) -> Answer:
+async def answered(worker: Worker, target: files.Target, evidence: bool) -> Answer:
+    """Effect: reads a file and has it analysed; one that cannot be read is told as such."""
     try:
         data = files.read_text(target.path)
     except files.Unreadable as error:

@@ -14,13 +14,14 @@ from tlsight.cli.status import Status, UsageError
 from tlsight.finding import Severity
 
 FORMATS = ("text", "json", "sarif", "gitlab")
+REVIEW_FORMATS = ("md", "html", "json")
 _EPILOG = """\
 exit status:
   0  nothing was found
   1  something was found
   2  the command, a path or the configuration is wrong
   3  nothing was found, but something could not be analysed
-     (0 with check --allow-unanalysed)
+     (0 with --allow-unanalysed)
 """
 
 
@@ -76,14 +77,21 @@ def parser() -> argparse.ArgumentParser:
     check.add_argument(
         "--allow-unanalysed",
         action="store_true",
-        help="exit with 0 if nothing was found, even if something could not be analysed",
+        help=_ALLOW_HELP,
     )
-
     check.add_argument(
         "--evidence",
         action="store_true",
         help="show also what was judged and is right, and what could not be decided and why",
     )
+
+    review = commands.add_parser(
+        "review", help="write what is wrong, what holds, what stays open, and what does not apply"
+    )
+    _add_analysis(review)
+    review.add_argument("--format", choices=REVIEW_FORMATS, default="md", help="default: md")
+    review.add_argument("--output", type=Path, metavar="FILE", help="write to a file")
+    review.add_argument("--allow-unanalysed", action="store_true", help=_ALLOW_HELP)
 
     fix = commands.add_parser("fix", help="apply the fixes that are proven")
     _add_analysis(fix)
@@ -117,6 +125,7 @@ def parser() -> argparse.ArgumentParser:
     return whole
 
 
+_ALLOW_HELP = "exit with 0 if nothing was found, even if something could not be analysed"
 _BUILD_HELP = "folder of compile_commands.json (default: found as clangd finds it)"
 
 
@@ -153,6 +162,20 @@ def _run(arguments: argparse.Namespace) -> int:
                 arguments.changed_since,
                 arguments.allow_unanalysed,
                 arguments.evidence,
+            )
+        )
+    if arguments.command == "review":
+        from tlsight.cli import review
+
+        return review.review(
+            review.Options(
+                tuple(arguments.paths),
+                arguments.build,
+                arguments.policy,
+                arguments.format,
+                arguments.output,
+                arguments.jobs,
+                arguments.allow_unanalysed,
             )
         )
     if arguments.command == "fix":

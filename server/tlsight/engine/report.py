@@ -92,7 +92,7 @@ def held(
 ) -> Iterator[Evidence]:
     """That a subject of a property is right, and what shows it; nothing unless asked for."""
     if stage.evidence:
-        name = stage.unit.module.functions[function].name
+        name = _home(stage, function, span)
         steps = tuple(item for item in dict.fromkeys(related) if item.span != span)[:8]
         yield Evidence(rule.id, seen, span, name, steps)
 
@@ -102,7 +102,7 @@ def undecided(
 ) -> Iterator[Evidence]:
     """That a subject of a property could not be judged, and why; nothing unless asked for."""
     if stage.evidence:
-        name = stage.unit.module.functions[function].name
+        name = _home(stage, function, span)
         yield Evidence(rule.id, reason, span, name, holds=False)
 
 
@@ -111,3 +111,15 @@ def excused(stage: Stage, rule: Property, match: Match, settled: Excuse) -> Iter
     related = (Related(settled.place, "here"),) if settled.place is not None else ()
     if settled.told:
         yield from held(stage, rule, match.function, match.span, settled.told, related)
+
+
+def _home(stage: Stage, function: int, span: Span) -> str:
+    """The name of the function in which a place stands; '' outside of all.
+
+    What is judged for one function may stand in another, which it calls.
+    """
+    functions = stage.unit.module.functions
+    if functions[function].span.contains(span):
+        return functions[function].name
+    around = [item for item in functions if item.span.contains(span)]
+    return min(around, key=lambda item: item.span.end - item.span.start).name if around else ""

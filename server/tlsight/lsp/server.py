@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from lsprotocol import types
-from pygls.exceptions import JsonRpcException, PyglsError
+from pygls.exceptions import JsonRpcException, JsonRpcInvalidParams, PyglsError
 from pygls.lsp.server import LanguageServer
 from pygls.protocol import LanguageServerProtocol, lsp_method
 from pygls.uris import to_fs_path
@@ -27,7 +27,7 @@ from pygls.uris import to_fs_path
 import tlsight
 from tlsight.config import PROJECT_FILE, Config, project
 from tlsight.finding import Finding
-from tlsight.lsp import actions, convert, settings, watch, workspace
+from tlsight.lsp import actions, convert, review, settings, watch, workspace
 from tlsight.lsp.client import ClientInfo
 from tlsight.rule import Problem
 from tlsight.service import Answer, Service
@@ -69,6 +69,15 @@ class Protocol(LanguageServerProtocol):
         """Effect: a document is open no longer."""
         self._server.closed(params.text_document.uri)
 
+    @lsp_method(types.WORKSPACE_EXECUTE_COMMAND)
+    async def lsp_workspace__execute_command(  # type: ignore[override]
+        self, params: types.ExecuteCommandParams
+    ) -> Any:
+        """The outcome of a command. Those of pygls can neither be cancelled nor show progress."""
+        if params.command != review.COMMAND:
+            raise JsonRpcInvalidParams(message=f"there is no command '{params.command}'")
+        return await self._server.review(review.asked(params.arguments), params.work_done_token)
+
     @lsp_method(types.EXIT)
     def lsp_exit(self, *_: Any) -> Generator[Any, Any, None]:
         """Effect: ends this process and its workers at once, whatever they are at."""
@@ -107,6 +116,7 @@ class Server(LanguageServer):
         self._tasks: set[asyncio.Task[Any]] = set()
         for method, (handler, options) in _FEATURES.items():
             self.feature(method, options)(handler)
+        self.command(review.COMMAND)(_review)
 
     # What the editor says.
 
@@ -337,6 +347,24 @@ class Server(LanguageServer):
             if token is not None:
                 self.work_done_progress.end(token, types.WorkDoneProgressEnd())
         return {"files": files, "findings": convert.counts(found), "unanalysed": unread}
+
+    async def review(self, asked: review.Asked, token: types.ProgressToken | None = None) -> str:
+        """Effect: analyses what is asked for; the review of it as a document."""
+        if token is not None:
+            self.work_done_progress.begin(token, review.BEGUN)
+        of = self._layers.settings
+        files: list[review.Read] = []
+        run = review.read(self.service, of, asked.uri, self._command)
+        try:
+            async with contextlib.aclosing(run):
+                async for file in run:
+                    files.append(file)
+                    if token is not None:
+                        self.work_done_progress.report(token, review.progress(file))
+            return await asyncio.to_thread(review.written, files, of, asked.format)
+        finally:
+            if token is not None:
+                self.work_done_progress.end(token, types.WorkDoneProgressEnd())
 
     async def all_pages(self) -> list[dict[str, str]]:
         """The page of every rule in force, once a worker has read them."""
@@ -584,6 +612,10 @@ async def _configuration(ls: Server, params: types.DidChangeConfigurationParams)
 
 async def _check(ls: Server, params: Any) -> dict[str, Any]:
     return await ls.check(getattr(params, "workDoneToken", None))
+
+
+async def _review(ls: Server, *arguments: Any) -> str:
+    return await ls.review(review.asked(arguments))
 
 
 async def _pages(ls: Server, _: Any) -> list[dict[str, str]]:

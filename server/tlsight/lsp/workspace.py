@@ -11,9 +11,11 @@ import os
 from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from lsprotocol import types
+from pygls.uris import to_fs_path
 
 from tlsight.cli import files, pool
 from tlsight.cli.status import UsageError
@@ -57,20 +59,30 @@ class Shown:
 
 
 async def checked(
-    settings: Mapping[Path | None, Settings], but: Collection[Path], command: Sequence[str]
+    settings: Mapping[Path | None, Settings],
+    but: Collection[Path],
+    command: Sequence[str],
+    evidence: bool = False,
 ) -> AsyncGenerator[Checked, None]:
     """Effect: analyses the files of all folders in processes of its own; yields as they come.
 
     Half of the processors are left to the editor.
     """
+    answer_one = partial(_answer, evidence=evidence)
     targets = await asyncio.to_thread(_targets, settings, but)
     total, done = sum(map(len, targets.values())), 0
     count = max(1, (os.cpu_count() or 1) // 2)
     for root, paths in targets.items():
-        async with aclosing(pool.run(paths, _answer, settings[root], count, command)) as answers:
+        async with aclosing(pool.run(paths, answer_one, settings[root], count, command)) as answers:
             async for path, answer in answers:
                 done += 1
                 yield Checked(root, path, answer, done, total)
+
+
+def path_of(uri: str) -> Path | None:
+    """The file that a URI names, if it names one."""
+    name = to_fs_path(uri) if uri.startswith("file:") else None
+    return Path(name) if name else None
 
 
 def _targets(
@@ -89,12 +101,12 @@ def _targets(
     return targets
 
 
-async def _answer(worker: Worker, path: Path) -> tuple[Path, Answer]:
+async def _answer(worker: Worker, path: Path, evidence: bool) -> tuple[Path, Answer]:
     document = Document(path.as_uri(), 0, b"")
     try:
         data = await asyncio.to_thread(files.read_text, path)
     except files.Unreadable as error:
         return path, Answer(document, Report(unanalysed=(Unanalysed(str(error)),)))
-    report = await pool.analysed(worker, path, data)
+    report = await pool.analysed(worker, path, data, evidence)
     worker.close(path)
     return path, Answer(Document(document.uri, 0, data), report)

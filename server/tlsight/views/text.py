@@ -13,21 +13,20 @@ from rich.cells import cell_len
 from rich.text import Text
 
 from tlsight.finding import Finding, Fix, Safety, Severity, Unanalysed
-from tlsight.text import Edit, Lines, Span, apply_edits
+from tlsight.text import Lines, Span
 from tlsight.views.answer import Answer, Summary, clamped, place, visible
+from tlsight.views.excerpt import changed_lines, expanded
+from tlsight.views.words import count
 
 _STYLES = {
     Severity.ERROR: "bold red",
     Severity.WARNING: "bold yellow",
     Severity.INFORMATION: "bold cyan",
 }
-_TAB = 4
 _WIDTH = 160
 """A line that is wider than this is shown as a window around the carets."""
 _NAMES = 8
 """More names than this are counted."""
-_FIX_LINES = 6
-"""A fix that touches more lines than this is named but not shown."""
 
 
 def findings(answer: Answer) -> Iterator[Text]:
@@ -84,7 +83,7 @@ def closing(summary: Summary, since: str | None = None) -> Text:
         line = Text("0 files checked: ").append("nothing changed", style="bold green")
         return line.append(f" since {visible(since)}.")
     parts = [
-        _count(number, name)
+        count(number, name)
         for number, name in (
             (summary.errors, "error"),
             (summary.warnings, "warning"),
@@ -93,7 +92,7 @@ def closing(summary: Summary, since: str | None = None) -> Text:
         if number
     ]
     where = "" if since is None else f" where changed since {visible(since)}"
-    line = Text(f"{_count(summary.files, 'file')} checked{where}: ")
+    line = Text(f"{count(summary.files, 'file')} checked{where}: ")
     line.append(", ".join(parts) or "nothing found", style="bold" if parts else "bold green")
     if summary.fixable:
         line.append(f"; {summary.fixable} with a fix")
@@ -102,12 +101,8 @@ def closing(summary: Summary, since: str | None = None) -> Text:
     if summary.holding or summary.undecided:
         line.append(f"; judged and right: {summary.holding}; undecided: {summary.undecided}")
     if summary.unanalysed:
-        line.append(f"; not analysed: {_count(summary.unanalysed, 'place')}")
+        line.append(f"; not analysed: {count(summary.unanalysed, 'place')}")
     return line.append(".")
-
-
-def _count(number: int, name: str) -> str:
-    return f"{number} {name}" if number == 1 or name == "information" else f"{number} {name}s"
 
 
 def _block(answer: Answer, lines: Lines, finding: Finding) -> Text:
@@ -170,8 +165,8 @@ def _excerpt(lines: Lines, span: Span, style: str) -> Text:
 
 def _window(line: bytes, start: int, end: int) -> tuple[str, int, int]:
     """What is shown of a line, and from which to which cell of it the bytes reach."""
-    text = _expanded(line)
-    left, right = (cell_len(_expanded(line[:offset])) for offset in (start, end))
+    text = expanded(line)
+    left, right = (cell_len(expanded(line[:offset])) for offset in (start, end))
     if cell_len(text) <= _WIDTH:
         return text, left, right
     first = max(0, min(left - _WIDTH // 4, cell_len(text) - _WIDTH))
@@ -194,16 +189,6 @@ def _cut(text: str, first: int) -> tuple[str, int]:
     return shown, skipped
 
 
-def _expanded(line: bytes) -> str:
-    """The line as it is shown: control characters spelled out, tabs as spaces."""
-    shown = ""
-    for index, part in enumerate(visible(line.decode(errors="replace")).split("\t")):
-        if index:
-            shown += " " * (_TAB - cell_len(shown) % _TAB)
-        shown += part
-    return shown
-
-
 def _fix(lines: Lines, span: Span, fix: Fix) -> Text:
     if fix.withheld is not None:
         line = Text("      = ", style="dim").append("no fix: ", style="not dim bold")
@@ -211,44 +196,8 @@ def _fix(lines: Lines, span: Span, fix: Fix) -> Text:
     word = "fix: " if fix.safety is Safety.SAFE else "fix (unsafe): "
     line = Text("      = ", style="dim").append(word, style="not dim bold green")
     line.append(visible(fix.title), style="not dim")
-    for old, number, text in _changed_lines(lines, span, fix.edits):
+    for old, number, text in changed_lines(lines, fix.edits, place(lines, span.start).line):
         sign, style = ("-", "red") if old else ("+", "green")
         line.append(f"\n{number:>5} {sign} ", style=f"not dim {style}")
-        line.append(_expanded(text), style=f"not dim {style}")
+        line.append(expanded(text), style=f"not dim {style}")
     return line
-
-
-def _changed_lines(
-    lines: Lines, span: Span, edits: Sequence[Edit]
-) -> Iterator[tuple[bool, int, bytes]]:
-    """The lines that a fix takes away (but for the one shown already) and the ones it brings."""
-    shown = place(lines, span.start).line
-    hunks = _hunks(lines, edits)
-    if sum(last - first + 1 for first, last, _ in hunks) > _FIX_LINES:
-        return
-    for first, last, own in hunks:
-        begin = lines.starts[first]
-        end = lines.starts[last] + len(lines.line(last))
-        old = lines.data[begin:end]
-        moved = [Edit(Span(a - begin, b - begin), text) for (a, b), text in own]
-        new = Lines.of(apply_edits(old, moved))
-        for number in range(first, last + 1):
-            if number + 1 != shown or first != last:
-                yield True, number + 1, lines.line(number)
-        for number in range(len(new.starts)):
-            if new.data:
-                yield False, first + number + 1, new.line(number)
-
-
-def _hunks(lines: Lines, edits: Sequence[Edit]) -> list[tuple[int, int, list[Edit]]]:
-    """The edits by the runs of lines (counted from zero) that they touch together."""
-    hunks: list[tuple[int, int, list[Edit]]] = []
-    for edit in sorted(edits, key=lambda item: item.span):
-        span = clamped(lines.data, edit.span)
-        first, last = (lines.position(offset).line for offset in span)
-        if hunks and hunks[-1][1] >= first:
-            start, end, own = hunks[-1]
-            hunks[-1] = (start, max(end, last), [*own, Edit(span, edit.text)])
-        else:
-            hunks.append((first, last, [Edit(span, edit.text)]))
-    return hunks

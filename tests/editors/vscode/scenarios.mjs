@@ -4,7 +4,7 @@ import { execFileSync } from "node:child_process";
 import { readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
-export const scenarios = { qt, beside, degrees, workspace, untrusted, astray, tour };
+export const scenarios = { qt, beside, degrees, workspace, review, untrusted, astray, tour };
 
 /** The processes of our server below the one of the editor. */
 function servers(pid) {
@@ -214,6 +214,31 @@ async function workspace(workbench) {
   await workbench.until(() => picture.evaluate((image) => image.complete));
   seen.picture = await picture.evaluate((image) => image.naturalWidth);
   await workbench.shot("walkthrough");
+  return seen;
+}
+
+/** The review of a file as it stands in the editor, with links to its places; then of all files. */
+async function review(workbench) {
+  const { page } = workbench;
+  const seen = {};
+  await workbench.file("server.c");
+  await workbench.status("findings");
+  await workbench.go(1);
+  await workbench.command("tlsight: Review");
+  await workbench.choice("This file").click();
+  seen.file = await workbench.preview("What is left to you");
+  await workbench.shot("review");
+  await (await workbench.frame("What is left to you"))
+    .getByRole("link", { name: "server.c:31", exact: true })
+    .first()
+    .click();
+  await workbench.statusBar("Ln 31, Col 9");
+  seen.followed = true;
+
+  await workbench.command("View: Close All Editors");
+  await workbench.command("tlsight: Review");
+  seen.workspace = await workbench.preview("4 files");
+  await workbench.shot("review-workspace");
   return seen;
 }
 

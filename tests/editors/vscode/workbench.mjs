@@ -225,6 +225,11 @@ export class Workbench {
 
   /** The text of a rendered page that has these words in it. */
   async preview(wanted) {
+    return await (await this.frame(wanted)).locator("body").innerText();
+  }
+
+  /** The rendered page that has these words in it. */
+  async frame(wanted) {
     return await this.until(async () => {
       for (const frame of this.page.frames()) {
         const text = await frame
@@ -232,7 +237,7 @@ export class Workbench {
           .innerText({ timeout: 1000 })
           .catch(() => "");
         if (frame !== this.page.mainFrame() && text.includes(wanted)) {
-          return text;
+          return frame;
         }
       }
       return undefined;
