@@ -767,7 +767,16 @@ class _Walk:
     def _null_fix(self) -> tuple[Fix, ...]:
         if self.variable is None or self.mapping is not None or self.context != "stored":
             return ()
-        return guarded(self.stage, self.match, self.function, self.variable)
+        return guarded(self.stage, self.match, self.function, self._spelled())
+
+    def _spelled(self) -> str:
+        """The variable that holds the result, as the step that sets it writes it."""
+        node = self.function.nodes[self.home]
+        for item in walk(node.evaluates) if node.evaluates is not None else ():
+            if isinstance(item, Assign) and path(item.target) == self.variable:
+                start, end = item.target.span
+                return self.unit.data[start:end].decode(errors="replace")
+        return self.variable or ""
 
     def _test_fix(self, at: int, expr: Expr, swapped: bool = False) -> tuple[Fix, ...]:
         truth = self._split(expr)
