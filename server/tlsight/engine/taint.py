@@ -11,15 +11,18 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 
+from tlsight.engine.arrivals import check_arrivals
 from tlsight.engine.comparing import Comparison, by_library
 from tlsight.engine.descent import descent
 from tlsight.engine.excuses import excuse
 from tlsight.engine.index import tail
+from tlsight.engine.lengths import check_lengths
 from tlsight.engine.match import Match
 from tlsight.engine.objects import RESULT, Objects, Place, objects
 from tlsight.engine.paths import is_measured
 from tlsight.engine.report import finding, held
 from tlsight.engine.roles import Stage, played
+from tlsight.engine.terminators import check_terminators
 from tlsight.engine.unit import last_name, strip
 from tlsight.finding import Evidence, Finding, Related
 from tlsight.ir import Binary, Call, Expr, Index, Literal, Member, Name, SizeOf, Unary, walk
@@ -35,6 +38,11 @@ def check_taint(stage: Stage, rule: Property, check: Check) -> Iterator[Finding 
     """All findings of one check of a `taint` property, and what is right or open."""
     if not any(role in played(stage) for role in check.roles):
         return
+    engine = _ENGINES.get(check.wrong, _compared)
+    yield from engine(stage, rule, check)
+
+
+def _compared(stage: Stage, rule: Property, check: Check) -> Iterator[Finding | Evidence]:
     wrong: set[int] = set()
     for item in (*_calls(stage, check), *_operators(stage)):
         if any(_is_no_name(side) for side in item.sides):
@@ -169,3 +177,11 @@ def _holds(known: Objects, check: Check, place: Place) -> bool:
         return False
     roles = {role for part in known.closure(place) for role in part.roles}
     return roles >= set(check.given) and roles.isdisjoint(check.needs_one)
+
+
+_ENGINES = {
+    "arrives": check_arrivals,
+    "unbounded": check_lengths,
+    "unterminated": check_terminators,
+}
+"""The other mistakes, each with a module of its own."""

@@ -38,7 +38,7 @@ CALLBACK_WRONGS = (
     "overflows",
 )
 TYPESTATE_WRONGS = ("never", "not-before", "reaches", "left-over", "differs")
-TAINT_WRONGS = ("compared",)
+TAINT_WRONGS = ("compared", "unbounded", "unterminated", "arrives", "unexamined", "kept")
 TAGS = ("deprecated",)
 PLACEHOLDERS = (
     "call",
@@ -60,6 +60,7 @@ _SINK = re.compile(r"[a-z][a-z0-9-]*(\.[a-z][a-z0-9-]*)?")
 _NEED_SINKS = (
     *("as-length", "unclassified", "unreported"),
     *("plays", "length-trusted", "reaches", "left-over", "differs", "compared"),
+    *("unbounded", "unterminated", "arrives", "unexamined", "kept"),
 )
 _NEED_ARGUMENT = (
     *("data-unguarded", "ignores", "from", "not-from"),
