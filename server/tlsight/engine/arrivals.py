@@ -13,6 +13,7 @@ from dataclasses import replace
 
 from tlsight.engine.flow import definitions
 from tlsight.engine.match import Match, call_matches
+from tlsight.engine.objects import RESULT
 from tlsight.engine.places import place
 from tlsight.engine.received import BUFFER, Bytes, Received
 from tlsight.engine.report import finding, undecided
@@ -187,6 +188,8 @@ def _is_question(
         return False
     matches = call_matches(stage.index, stage.unit, function, at, call)
     for match in matches:
+        if any(to != RESULT for to in match.binding.gives):
+            return False
         plain = match.binding.gives or CONVERSION in match.binding.roles
         plain = plain or "length" in match.arguments or _is_sink(match)
         if plain and not _is_marked(call):

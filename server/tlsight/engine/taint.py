@@ -16,6 +16,7 @@ from tlsight.engine.comparing import Comparison, by_library
 from tlsight.engine.descent import descent
 from tlsight.engine.excuses import excuse
 from tlsight.engine.index import tail
+from tlsight.engine.kept import check_kept
 from tlsight.engine.lengths import check_lengths
 from tlsight.engine.match import Match
 from tlsight.engine.objects import RESULT, Objects, Place, objects
@@ -23,6 +24,7 @@ from tlsight.engine.paths import is_measured
 from tlsight.engine.report import finding, held
 from tlsight.engine.roles import Stage, played
 from tlsight.engine.terminators import check_terminators
+from tlsight.engine.unexamined import check_unexamined
 from tlsight.engine.unit import last_name, strip
 from tlsight.finding import Evidence, Finding, Related
 from tlsight.ir import Binary, Call, Expr, Index, Literal, Member, Name, SizeOf, Unary, walk
@@ -181,7 +183,9 @@ def _holds(known: Objects, check: Check, place: Place) -> bool:
 
 _ENGINES = {
     "arrives": check_arrivals,
+    "kept": check_kept,
     "unbounded": check_lengths,
+    "unexamined": check_unexamined,
     "unterminated": check_terminators,
 }
 """The other mistakes, each with a module of its own."""

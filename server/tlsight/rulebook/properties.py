@@ -74,14 +74,14 @@ _OWNERS = {
     "or-asked": ("typestate",),
     "results": ("typestate",),
     "assumes": ("typestate",),
-    "past": ("typestate",),
+    "past": ("typestate", "taint"),
     "tied": ("typestate",),
     "decides": ("typestate",),
     "of": ("taint",),
     "on": ("taint",),
     "near": ("taint",),
     "unmeasured": ("taint",),
-    "better": ("callback",),
+    "better": ("callback", "taint"),
     "insert": ("typestate", "argument", "taint"),
     "instead": ("typestate",),
     "same": ("typestate",),
@@ -220,7 +220,7 @@ def _check(kind: str, table: Table) -> Check:
         _check_wrong(table, check, kind, TYPESTATE_WRONGS)
     elif kind == "taint":
         _check_wrong(table, check, kind, TAINT_WRONGS)
-        if (check.given or check.needs_one) and not check.on:
+        if (check.given or check.needs_one) and not check.on and check.wrong == "compared":
             table.complain(
                 "'given' and 'needs-one' are asked of the object that 'on' names", "wrong"
             )
@@ -263,6 +263,7 @@ def _check_wrong(table: Table, check: Check, kind: str, wrongs: tuple[str, ...])
         ("sources", _NEED_SOURCES),
         ("same", ("differs",)),
         ("results", ("left-over", "differs")),
+        ("past", ("kept",)),
         ("instead", ("left-over",)),
         ("needs-one", ("never", "not-before", "left-over", "differs")),
     ):
