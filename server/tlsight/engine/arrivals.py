@@ -1,8 +1,8 @@
 """Bytes of a peer that arrive where they decide too much: the engine behind `wrong = "arrives"`.
 
-As a format they say what is read, as a name what is opened, as a command what is run. Code that asks
-about them on the way (looks them up, or for characters that are dangerous there) may know what it
-does, so what comes past such a question is undecided.
+As a format they say what is read, as a name what is opened, as a command what is run. Code that
+asks about them on the way (looks them up, or for characters that are dangerous there) may know what
+it does, so what comes past such a question is undecided.
 """
 
 from __future__ import annotations
@@ -40,12 +40,10 @@ def check_arrivals(stage: Stage, rule: Property, check: Check) -> Iterator[Findi
         role, _, slot = sink.partition(".")
         for match in played(stage).get(role, ()):
             expr = match.arguments.get(slot)
-            held = (
-                received.bytes_at(match.function, match.node, expr) if expr is not None else None
-            )
+            held = received.bytes_at(match.function, match.node, expr) if expr is not None else None
             if held is None or expr is None:
                 continue
-            if _is_asked(stage, received, check, match, expr, held):
+            if _is_asked(stage, received, match, expr, held):
                 reason = f"what {held.source.spelled} reads is tested before it comes to "
                 reason += match.spelled
                 yield from undecided(stage, rule, match.function, expr.span, reason)
@@ -67,9 +65,7 @@ def _reported(
     return finding(stage, rule, check, here, expr.span, words, related=related)
 
 
-def _is_asked(
-    stage: Stage, received: Received, check: Check, match: Match, expr: Expr, held: Bytes
-) -> bool:
+def _is_asked(stage: Stage, received: Received, match: Match, expr: Expr, held: Bytes) -> bool:
     """Whether code on the way asks what is in the bytes."""
     asked = _questions(stage, received, match.function, _names(expr))
     source = held.source
@@ -176,9 +172,7 @@ def _asks(
     return False
 
 
-def _is_question(
-    stage: Stage, received: Received, function: int, at: int, call: Call
-) -> bool:
+def _is_question(stage: Stage, received: Received, function: int, at: int, call: Call) -> bool:
     """Whether a call asks what is in its argument: not if it only reads, carries or measures it."""
     if call.kind is not CallKind.CALL:
         return False
@@ -218,5 +212,3 @@ def _is_mark(expr: Expr) -> bool:
             if _MARKS.search(text):
                 return True
     return False
-
-

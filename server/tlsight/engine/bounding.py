@@ -218,9 +218,7 @@ def _terms(expr: Expr, sign: int) -> Iterator[tuple[str, int]]:
 class _Judge:
     """What the tests of one function tell of a number."""
 
-    def __init__(
-        self, stage: Stage, function: int, keys: Keys, neutral: frozenset[int]
-    ) -> None:
+    def __init__(self, stage: Stage, function: int, keys: Keys, neutral: frozenset[int]) -> None:
         self.stage = stage
         self.function = function
         self.keys = keys
@@ -238,9 +236,13 @@ class _Judge:
             told = any(case.value is not None for case in when)
             return BOTH if told and self.sign(expr) is not None else NOTHING
         for part in walk(expr):
-            if isinstance(part, Call) and part.anchor not in self.neutral:
-                if _CHECKS.search(last_name(part)) and self._is_asked(part):
-                    return BOTH
+            if (
+                isinstance(part, Call)
+                and part.anchor not in self.neutral
+                and _CHECKS.search(last_name(part))
+                and self._is_asked(part)
+            ):
+                return BOTH
         return NOTHING
 
     def of_test(self, at: int, expr: Expr, when: bool, loop: bool = False) -> Told:
@@ -290,7 +292,10 @@ class _Judge:
 
         So it does where nobody knows the types.
         """
-        if isinstance(strip(other), Literal) or number(self.stage, self.function, at, other) is not None:
+        if (
+            isinstance(strip(other), Literal)
+            or number(self.stage, self.function, at, other) is not None
+        ):
             if any(isinstance(item, SizeOf) for item in _all(other)):
                 return True
             return self._unsigned(side) is True
@@ -321,7 +326,7 @@ class _Judge:
         return any(self.sign(argument) is not None for argument in call.arguments)
 
     def sign(self, expr: Expr) -> int | None:
-        """Whether an expression grows (1) or shrinks (-1) with the number; None: it is not in it."""
+        """Whether an expression grows (1) or shrinks (-1) with the number; None: without it."""
         expr = strip(expr)
         if isinstance(expr, (Name, Member)):
             name = path(expr)
@@ -358,9 +363,7 @@ def _all(expr: Expr) -> Iterator[Expr]:
         yield part.expr if isinstance(part, Evaluated) else part
 
 
-def tells(
-    stage: Stage, function: int, node: int, condition: Expr, when: bool, keys: Keys
-) -> Told:
+def tells(stage: Stage, function: int, node: int, condition: Expr, when: bool, keys: Keys) -> Told:
     """What a condition of `?:` tells of a number on one of its ways."""
     judge = _Judge(stage, function, whole_keys(stage, function, keys), frozenset())
     return judge.of_test(node, condition, when)
@@ -378,5 +381,3 @@ def bounded_by_others(
         if at != but and steps[at].act is Act.TEST
         for edge in steps[at].next
     )
-
-

@@ -2,7 +2,7 @@
 
 The question goes backward from an expression, as in `received`, through arithmetic, conversions,
 functions of this text and macros. At each variable on the way it is asked whether a test bounds it
-before the step where it is used (`bounding`); if all ways there are bounded, there is no such number.
+before the step where it is used (`bounding`); if it does on all ways, there is no such number.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from tlsight.engine.bounding import Keys, bounded_by_others, is_reached, tells
 from tlsight.engine.callees import called
 from tlsight.engine.flow import Definition, definitions, first_reaching
 from tlsight.engine.match import Match, call_matches
-from tlsight.engine.objects import RESULT, THIS
+from tlsight.engine.objects import RESULT
 from tlsight.engine.places import number, spelling
 from tlsight.engine.received import Bytes, Frame, Received
 from tlsight.engine.roles import Stage, plays
@@ -110,9 +110,7 @@ class Numbers:
             self._known[whole] = found
         return found
 
-    def _number(
-        self, function: int, node: int, expr: Expr, frame: Frame | None
-    ) -> Decoded | None:
+    def _number(self, function: int, node: int, expr: Expr, frame: Frame | None) -> Decoded | None:
         if isinstance(expr, Cast):
             inner = self.number_at(function, node, expr.operand, frame)
             return inner and replace(inner, width=cut(inner.width, of_type(self.unit, expr.type)))
@@ -227,20 +225,17 @@ class Numbers:
 
     # Calls.
 
-    def _of_call(
-        self, function: int, node: int, call: Call, frame: Frame | None
-    ) -> Decoded | None:
+    def _of_call(self, function: int, node: int, call: Call, frame: Frame | None) -> Decoded | None:
         for match in call_matches(self.stage.index, self.unit, function, node, call):
             slot = match.binding.gives.get(RESULT)
             inner = match.arguments.get(slot) if slot else None
             if inner is None or not plays(self.stage, match):
                 continue
             found = self.number_at(function, node, inner, frame)
-            kind = self._result(function, call)
-            width = of_type(self.unit, kind)
+            width = of_type(self.unit, self._result(function, call))
             if found is None:
                 held = self.received.bytes_at(function, node, inner, frame)
-                if held is None or width is None or slot == THIS and not call.arguments:
+                if held is None or width is None:
                     continue
                 found = self._unbounded(function, node, call, held, width)
                 return found and replace(found, way=(*held.way, call.span))
@@ -259,10 +254,10 @@ class Numbers:
                     found = self.number_at(body, at, step.expr, inside)
                     if found is not None:
                         width = cut(found.width, kind)
-                        return self._called(function, node, call, replace(found, width=width))
+                        return self._called(call, replace(found, width=width))
         return None
 
-    def _called(self, function: int, node: int, call: Call, found: Decoded) -> Decoded:
+    def _called(self, call: Call, found: Decoded) -> Decoded:
         return replace(
             found, key=spelling(self.stage, call), way=(*found.way, call.span), keys=frozenset()
         )
@@ -315,7 +310,7 @@ class Numbers:
                 return replace(found, key=name, way=(*found.way, out.span))
         items, entry, _ = first_reaching(self.unit, function, node, name, False)
         for item in items:
-            found = self._defined(function, item, name, declared, frame)
+            found = self._defined(function, item, declared, frame)
             if found is None:
                 continue
             same = {**dict.fromkeys(found.keys, 1), **self._same(item.value)}
@@ -367,7 +362,6 @@ class Numbers:
         self,
         function: int,
         item: Definition,
-        name: str,
         declared: Width | None,
         frame: Frame | None,
     ) -> Decoded | None:
@@ -382,11 +376,11 @@ class Numbers:
             found = None
             if item.value is not None:
                 found = self.number_at(function, item.node, item.value, frame)
-            found = found or self._before(function, item, name, frame)
+            found = found or self._before(function, item, frame)
             if found is not None and item.operator in ("<<=", "*=", "|=", "+="):
                 found = replace(found, width=declared or _WORD)
         elif item.kind == "unknown" and self._is_step(function, item):
-            found = self._before(function, item, name, frame)
+            found = self._before(function, item, frame)
         else:
             return None
         return found and replace(found, width=cut(found.width, declared))
@@ -399,9 +393,7 @@ class Numbers:
             for part in (walk(node.evaluates) if node.evaluates is not None else ())
         )
 
-    def _before(
-        self, function: int, item: Definition, name: str, frame: Frame | None
-    ) -> Decoded | None:
+    def _before(self, function: int, item: Definition, frame: Frame | None) -> Decoded | None:
         """What a variable was before a step that changes it."""
         node = self.unit.module.functions[function].nodes[item.node]
         for part in walk(node.evaluates) if node.evaluates is not None else ():
@@ -429,7 +421,7 @@ class Numbers:
     def _is_open(
         self, function: int, start: int, node: int, name: str, found: Decoded, more: Keys
     ) -> bool:
-        """Whether a variable comes to a step from where it was set, and nothing bounds it between."""
+        """Whether a variable comes to a step from where it was set, and nothing bounds it."""
         if self.unguarded:
             return True
         keys = {**more, name: 1}
@@ -558,4 +550,3 @@ def _shifted(body: str) -> Width:
     """How large a number is that a macro puts together by shifting bytes."""
     most = max((int(item) for item in _SHIFT.findall(body)), default=8)
     return Width((1 << min(most + 8, 64)) - 1)
-

@@ -127,9 +127,10 @@ def _fills(stage: Stage, check: Check, match: Match) -> Iterator[_Fill]:
             yield _Fill(match, match.node, name, node.expr.operator == "+=", frozenset())
     for name, stores in Received.of(stage, check.roles).stores(match.function).items():
         for item in stores:
-            if item.node == match.node and item.value is not None:
-                if any(part is match.site for part in walk(item.value)):
-                    yield _Fill(match, match.node, name, True, frozenset())
+            if item.node != match.node or item.value is None:
+                continue
+            if any(part is match.site for part in walk(item.value)):
+                yield _Fill(match, match.node, name, True, frozenset())
 
 
 def _names(expr: Expr) -> frozenset[str]:
@@ -141,14 +142,13 @@ def _names(expr: Expr) -> frozenset[str]:
 
 
 def _is_collected(stage: Stage, check: Check, fill: _Fill) -> bool:
-    """Whether a buffer lives on, gets more at the next call, and is emptied by no other function."""
+    """Whether a buffer lives on, gets more later, and is emptied by no other function."""
     root, _, rest = fill.name.partition(".")
     if not fill.collects or (not rest and stage.unit.is_local(fill.match.function, root)):
         return False
     last = fill.name.rpartition(".")[2]
     return not any(
-        match.function != fill.match.function
-        and (place(expr) or "").rpartition(".")[2] == last
+        match.function != fill.match.function and (place(expr) or "").rpartition(".")[2] == last
         for role in check.needs_one
         for match in played(stage).get(role, ())
         for expr in match.arguments.values()
@@ -226,6 +226,6 @@ def _uses(stage: Stage, check: Check, fill: _Fill) -> Iterator[tuple[int, Span]]
                 yield match.node, expr.span
     for at, node in enumerate(stage.unit.module.functions[function].nodes):
         for part in walk(node.evaluates) if node.evaluates is not None else ():
-            if isinstance(part, Index) and place(part.base) == fill.name:
-                if not (isinstance(node.expr, Assign) and node.expr.target is part):
-                    yield at, part.span
+            written = isinstance(node.expr, Assign) and node.expr.target is part
+            if isinstance(part, Index) and not written and place(part.base) == fill.name:
+                yield at, part.span

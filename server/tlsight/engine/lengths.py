@@ -1,7 +1,7 @@
 """Lengths that a peer states, and that nothing bounds: the engine behind `wrong = "unbounded"`.
 
 A number is followed back from where it decides how much memory is touched: the length of a copy or
-of a read, the size of what is allocated, an index, a loop that counts up to it, a step of a pointer.
+of a read, the size of what is allocated, an index, a loop up to it, a step of a pointer.
 What it can be at most is held against the room that there is, where the text tells that.
 """
 
@@ -158,13 +158,14 @@ def _by_syntax(stage: Stage) -> Iterator[_Sink]:
             for expr in walk(node.evaluates) if node.evaluates is not None else ():
                 if isinstance(expr, Index) and _is_memory(stage, number, expr.base):
                     yield _Sink(number, at, expr.index, "an index", written=expr.base)
-                elif isinstance(expr, Call) and expr.kind is CallKind.NEW and expr.arguments:
-                    if _is_array(expr):
-                        yield _Sink(number, at, expr.arguments[0], "new", allocates=_LARGE)
+                elif isinstance(expr, Call) and expr.arguments and _is_array(expr):
+                    yield _Sink(number, at, expr.arguments[0], "new", allocates=_LARGE)
 
 
 def _is_array(call: Call) -> bool:
-    return isinstance(call.callee, Name) and call.callee.text.endswith("]")
+    """Whether a call makes a new array."""
+    new = call.kind is CallKind.NEW
+    return new and isinstance(call.callee, Name) and call.callee.text.endswith("]")
 
 
 def _is_memory(stage: Stage, function: int, base: Expr) -> bool:
@@ -233,10 +234,13 @@ def _is_made_for(stage: Stage, sink: _Sink, buffer: Expr, found: Decoded) -> boo
         if isinstance(part, (Name, Member)) and (item := path(part)) is not None
     }
     items, _, _ = first_reaching(stage.unit, sink.function, sink.node, name, False)
-    for item in items:
-        for part in walk(item.value) if item.value is not None else ():
-            if isinstance(part, Call) and _mentions(part, names):
-                return True
+    values = [item.value for item in items if item.value is not None]
+    if any(
+        isinstance(part, Call) and _mentions(part, names)
+        for value in values
+        for part in walk(value)
+    ):
+        return True
     return any(
         isinstance(part, Call)
         and isinstance(part.callee, Member)
@@ -289,10 +293,12 @@ def _is_run_over(stage: Stage, sink: _Sink, counter: str, found: Decoded) -> boo
     parts = components(unit, function)
     inside = frozenset(at for at, number in enumerate(parts) if number == parts[sink.node])
     nodes = unit.module.functions[function].nodes
+    steps = [(at, nodes[at].evaluates) for at in inside]
     memory = [
         (at, expr.base)
-        for at in inside
-        for expr in (walk(nodes[at].evaluates) if nodes[at].evaluates is not None else ())  # type: ignore[arg-type]
+        for at, evaluates in steps
+        if evaluates is not None
+        for expr in walk(evaluates)
         if isinstance(expr, Index)
         and _counts(expr.index, counter)
         and _is_memory(stage, function, expr.base)
@@ -325,9 +331,7 @@ def _advanced(
                 if step is None:
                     continue
                 found = numbers.number_at(function, item.node, step)
-                if found is None or (
-                    found.width.high <= BYTE.high and not found.width.negative
-                ):
+                if found is None or (found.width.high <= BYTE.high and not found.width.negative):
                     continue
                 used = _used(stage, function, item.node, name, numbers)
                 if used is None:
@@ -356,9 +360,7 @@ def _step(kind: str, operator: str, value: Expr | None) -> Expr | None:
     return None
 
 
-def _used(
-    stage: Stage, function: int, start: int, name: str, numbers: Numbers
-) -> Span | None:
+def _used(stage: Stage, function: int, start: int, name: str, numbers: Numbers) -> Span | None:
     """Where memory at a pointer is touched before anything is asked about the pointer."""
     keys = {name: 1}
     for at, expr in _touches(stage, function, name):

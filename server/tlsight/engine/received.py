@@ -3,7 +3,7 @@
 The question goes backward from an expression: to the call that fills a buffer, or yields the bytes
 as its result; along pointers that are set to each other, calls that *give* one thing from another,
 functions of this text that fill or return it, parameters to the callers in this text, and fields
-and globals to whatever this text puts into them. What nobody in this text fills holds no such bytes.
+and globals to whatever this text puts into them. What nobody here fills holds no such bytes.
 """
 
 from __future__ import annotations
@@ -195,7 +195,7 @@ class Received:
         if isinstance(expr, Assign):
             return self.bytes_at(function, node, expr.value, frame)
         if isinstance(expr, Conditional):
-            arms = (expr.then, expr.otherwise)
+            arms: tuple[Expr, ...] = (expr.then, expr.otherwise)
         elif isinstance(expr, Binary) and expr.operator in ("+", "-", ","):
             arms = (expr.right,) if expr.operator == "," else (expr.left, expr.right)
         else:
@@ -243,9 +243,9 @@ class Received:
             return None
         whole = name
         while whole:
-            for item in self.stores(function).get(whole, ()):
-                if self.is_there(function, item.node, node, whole):
-                    found = self._stored(item, frame)
+            for store in self.stores(function).get(whole, ()):
+                if self.is_there(function, store.node, node, whole):
+                    found = self._stored(store, frame)
                     if found is not None:
                         return found
             whole = whole.rpartition(".")[0]
@@ -309,9 +309,7 @@ class Received:
                 return found.via(expr.span, 0)
         return None
 
-    def _handed(
-        self, function: int, root: str, name: str, frame: Frame | None
-    ) -> Bytes | None:
+    def _handed(self, function: int, root: str, name: str, frame: Frame | None) -> Bytes | None:
         """What the callers in this text hand over for a parameter, or a field of it."""
         for caller, node, argument, outer in self.arguments(function, root, frame):
             found = self.bytes_at(caller, node, argument, outer)

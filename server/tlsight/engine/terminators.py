@@ -1,8 +1,8 @@
 """Bytes that are taken for a text and end nowhere: the engine behind `wrong = "unterminated"`.
 
-A call that fills a buffer writes no zero at its end. From there each way is followed on which it has
-brought something, until an element of the buffer is set, or code gets it that may set one. A buffer
-that was zero from the beginning ends, if the call leaves the last byte alone.
+A call that fills a buffer writes no zero at its end. From there each way is followed on which it
+has brought something, until an element of the buffer is set, or code gets it that may set one. A
+buffer that was zero from the beginning ends, if the call leaves the last byte alone.
 """
 
 from __future__ import annotations
@@ -27,6 +27,8 @@ from tlsight.rule import Check, Property
 _CONVERSION = re.compile(r"%[-+ #0]*(\*|\d+)?(?:\.(\*|\d+))?(?:hh|h|ll|l|j|z|t|L|q)?([a-zA-Z%])")
 _FORMAT = "format"
 _SIZE = "size"
+_FILL = "fill"
+_UNCLEARED = "allocate-uncleared"
 
 
 def check_terminators(stage: Stage, rule: Property, check: Check) -> Iterator[Finding | Evidence]:
@@ -73,18 +75,17 @@ def _followed(
         yield from held(stage, rule, match.function, match.span, seen)
 
 
-def _uses(
-    stage: Stage, check: Check, function: int, name: str
-) -> Iterator[tuple[Match, Expr]]:
+def _uses(stage: Stage, check: Check, function: int, name: str) -> Iterator[tuple[Match, Expr]]:
     """Where a buffer, or a pointer into it, is taken for a text."""
     for sink in check.sinks:
         role, _, slot = sink.partition(".")
         for match in of_function(stage, role, function):
             for expr in _texts(match, slot):
-                held_ = place(expr)
-                if held_ is not None and name in _aliases(stage, function, match.node, held_):
-                    if not isinstance(strip(expr), (Index, Literal)):
-                        yield match, expr
+                called = place(expr)
+                if called is None or isinstance(strip(expr), (Index, Literal)):
+                    continue
+                if name in _aliases(stage, function, match.node, called):
+                    yield match, expr
 
 
 def _texts(match: Match, slot: str) -> Iterator[Expr]:
@@ -146,7 +147,7 @@ def _is_whole(stage: Stage, match: Match, buffer: Expr, name: str, size: Expr) -
 
 def _is_cleared(stage: Stage, function: int, name: str) -> bool:
     """Whether a function sets a whole buffer, or makes it by a call that may clear it."""
-    for match in of_function(stage, "fill", function):
+    for match in of_function(stage, _FILL, function):
         target = match.arguments.get("target")
         if target is not None and place(target) == name:
             return True
@@ -155,7 +156,7 @@ def _is_cleared(stage: Stage, function: int, name: str) -> bool:
         return False
     plain = {
         match.site.anchor
-        for match in of_function(stage, "allocate-uncleared", function)
+        for match in of_function(stage, _UNCLEARED, function)
         if isinstance(match.site, Call)
     }
     items = definitions(stage.unit, function).get(name, ())
@@ -180,9 +181,12 @@ def _stops(stage: Stage, check: Check, match: Match, name: str) -> frozenset[int
                         found.add(at)
                 elif isinstance(target, Name) and place(target) == name:
                     found.add(at)
-            elif isinstance(part, Call) and part.anchor not in harmless:
-                if any(place(item) == name for item in part.arguments):
-                    found.add(at)
+            elif (
+                isinstance(part, Call)
+                and part.anchor not in harmless
+                and any(place(item) == name for item in part.arguments)
+            ):
+                found.add(at)
     return frozenset(found) - {match.node}
 
 

@@ -56,9 +56,7 @@ def check_unexamined(stage: Stage, rule: Property, check: Check) -> Iterator[Fin
                 if tests:
                     seen = f"{variable} is asked about before it is read"
                     related = tuple(Related(nodes[at].span, "here") for at in sorted(tests))
-                    yield from held(
-                        stage, rule, match.function, match.span, seen, related
-                    )
+                    yield from held(stage, rule, match.function, match.span, seen, related)
                 continue
             found = _reported(stage, rule, check, match, variable, first)
             if found is not None:
@@ -101,10 +99,11 @@ def _holder(node: Node, match: Match) -> str | None:
     """The variable that a step sets to what a call yields, or to a part of that."""
     if node.act is Act.DECLARE and node.variable is not None:
         return node.variable.name
-    if node.act is Act.EVALUATE and isinstance(node.expr, Assign) and node.expr.operator == "=":
-        if any(part is match.site for part in walk(node.expr.value)):
-            return path(node.expr.target)
-    return None
+    expr = node.expr
+    if node.act is not Act.EVALUATE or not isinstance(expr, Assign) or expr.operator != "=":
+        return None
+    here = any(part is match.site for part in walk(expr.value))
+    return path(expr.target) if here else None
 
 
 def _taken(stage: Stage, function: int, variable: str) -> frozenset[str]:
@@ -126,9 +125,7 @@ def _taken(stage: Stage, function: int, variable: str) -> frozenset[str]:
 
 
 def _mentions(expr: Expr, names: frozenset[str]) -> bool:
-    return any(
-        isinstance(part, (Name, Member)) and path(part) in names for part in walk(expr)
-    )
+    return any(isinstance(part, (Name, Member)) and path(part) in names for part in walk(expr))
 
 
 def _uses(

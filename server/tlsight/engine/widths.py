@@ -25,7 +25,9 @@ class Width(NamedTuple):
 
 BYTE = Width(255)
 
-_SIZED = re.compile(r"(?:^|::)_*q?(u?)int_?(?:fast|least)?(8|16|32|64)(?:_t|_be|_le)?$|^([us])(8|16|32|64)$")
+_SIZED = re.compile(
+    r"(?:^|::)_*q?(u?)int_?(?:fast|least)?(8|16|32|64)(?:_t|_be|_le)?$|^([us])(8|16|32|64)$"
+)
 _WORDS = {"char": 8, "short": 16, "int": 32, "long": 64, "bool": 1, "_Bool": 1}
 _NAMED = {
     "size_t": Width(UNLIMITED),
@@ -69,10 +71,7 @@ def _plain(name: str) -> Width | None:
     if not words or any(word not in (*_WORDS, "unsigned", "signed") for word in words):
         return None
     sizes = [_WORDS[word] for word in words if word in _WORDS]
-    if words.count("long"):
-        bits = 64
-    else:
-        bits = min(sizes, default=32)
+    bits = 64 if words.count("long") else min(sizes, default=32)
     return Width(1) if bits == 1 else _of_bits(bits, "unsigned" not in words)
 
 
