@@ -12,10 +12,10 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-from tlsight.engine.flow import budget, definitions, give_up, spend
+from tlsight.engine.flow import definitions, give_up, reaching
 from tlsight.engine.places import number, spelling
 from tlsight.engine.roles import Stage
-from tlsight.engine.unit import last_name, path, strip
+from tlsight.engine.unit import last_name, parts, path, strip
 from tlsight.engine.widths import is_unsigned
 from tlsight.ir import (
     Act,
@@ -48,6 +48,10 @@ _CHECKS = re.compile(
 """Names of functions that may refuse a number: what they do is not known."""
 
 UPPER, LOWER = 1, 2
+_LEAST = 50_000
+"""Steps that all walks through one function may take together, however small it is."""
+_FOR_EACH = 5
+"""And so many more for each step of it."""
 
 
 class Told(NamedTuple):
@@ -74,13 +78,15 @@ def is_reached(
     name: str,
     neutral: frozenset[int],
     signed: bool,
+    strict: bool = False,
 ) -> bool:
     """Whether a step is reached with a number of which no test has told enough.
 
     `name` is the variable that holds it, if one does: where that is set anew the way ends.
-    `neutral` are calls, by anchor, that ask nothing; `signed`: a lower bound is needed as well.
+    `neutral` are calls, by anchor, that ask nothing; `signed`: a lower bound is needed as well;
+    `strict`: that must be stated, as zero is too small.
     """
-    found = _states(stage, function, start, keys, name, neutral)
+    found = _states(stage, function, start, keys, name, neutral, strict)
     if found is None:
         return False
     states = found.get(node, 0)
@@ -98,20 +104,23 @@ def _states(
     keys: Keys,
     name: str,
     neutral: frozenset[int],
+    strict: bool,
 ) -> Mapping[int, int] | None:
     unit = stage.unit
-    key = ("bounded", function, start, tuple(sorted(keys.items())), name, neutral)
+    key = ("bounded", function, start, tuple(sorted(keys.items())), name, neutral, strict)
     if key in unit.cache:
         known = unit.cache[key]
         assert known is None or isinstance(known, dict)
         return known
     unit.cache[key] = None
-    if budget(unit, function) < 0:
+    nodes = unit.module.functions[function].nodes
+    left = unit.cache.get(("bounding", function), _LEAST + _FOR_EACH * len(nodes))
+    assert isinstance(left, int)
+    if left < 0:
         give_up(unit, function)
         return None
-    nodes = unit.module.functions[function].nodes
     stops = _stops(stage, function, name) - {start}
-    judge = _Judge(stage, function, whole_keys(stage, function, keys), neutral)
+    judge = _Judge(stage, function, whole_keys(stage, function, keys), neutral, strict)
     found: dict[int, int] = {}
     waiting: list[tuple[int, int]] = []
     _spread(waiting, found, judge, nodes, start, 0)
@@ -122,7 +131,7 @@ def _states(
         if at in stops:
             continue
         _spread(waiting, found, judge, nodes, at, state)
-    spend(unit, function, steps)
+    unit.cache["bounding", function] = left - steps
     unit.cache[key] = found
     return found
 
@@ -215,20 +224,81 @@ def _terms(expr: Expr, sign: int) -> Iterator[tuple[str, int]]:
         yield from _terms(expr.otherwise, sign)
 
 
+_WORD = re.compile(r"[A-Za-z_]\w*")
+
+
+def _asking(stage: Stage, function: int, keys: Keys) -> frozenset[int]:
+    """The steps that mention a key, or hold a truth that a test may be about."""
+    table = _mentioned(stage, function)
+    words = {word for key in keys for word in _WORD.findall(key)}
+    found: set[int] = set()
+    for word in words:
+        found |= table.get(word, frozenset())
+    return frozenset(found)
+
+
+def _mentioned(stage: Stage, function: int) -> Mapping[str, set[int]]:
+    """By name: the steps that mention it, and the tests of what was set at one of these."""
+    key = ("mentioned", function)
+    known = stage.unit.cache.get(key)
+    if known is None:
+        found: dict[str, set[int]] = {}
+        nodes = stage.unit.module.functions[function].nodes
+        tests: dict[str, list[int]] = {}
+        for at, node in enumerate(nodes):
+            for name in _named(node):
+                found.setdefault(name, set()).add(at)
+                if node.act is Act.TEST:
+                    tests.setdefault(name, []).append(at)
+        for name, items in definitions(stage.unit, function).items():
+            for item in items if name in tests and len(items) <= _FEW else ():
+                inner = strip(item.value) if item.value is not None else None
+                if isinstance(inner, Binary) and inner.operator in (*_NEGATED, "&&", "||"):
+                    for other in _named(nodes[item.node]):
+                        found[other].update(tests[name])
+        known = stage.unit.cache[key] = found
+    assert isinstance(known, dict)
+    return known
+
+
+_FEW = 8
+"""Steps at which a truth may be set."""
+
+
+def _named(node: Node) -> set[str]:
+    found: set[str] = set()
+    for part in parts(node.evaluates) if node.evaluates is not None else ():
+        if isinstance(part, Name):
+            found.add(part.text)
+        elif isinstance(part, Member):
+            found.add(part.name)
+    return found
+
+
 class _Judge:
     """What the tests of one function tell of a number."""
 
-    def __init__(self, stage: Stage, function: int, keys: Keys, neutral: frozenset[int]) -> None:
+    def __init__(
+        self,
+        stage: Stage,
+        function: int,
+        keys: Keys,
+        neutral: frozenset[int],
+        strict: bool = False,
+    ) -> None:
         self.stage = stage
         self.function = function
         self.keys = keys
         self.neutral = neutral
+        self.strict = strict
+        self.asking = _asking(stage, function, keys)
+        """The steps at which anything is told."""
         self.spelled = any(not key.replace(".", "_").isidentifier() for key in keys)
 
     def told(self, at: int, node: Node, when: bool | tuple[Case, ...] | None) -> Told:
         """What the way out of a step tells."""
         expr = node.evaluates
-        if expr is None:
+        if expr is None or at not in self.asking:
             return NOTHING
         if node.act is Act.TEST and isinstance(when, bool):
             return self.of_test(at, expr, when, node.loop)
@@ -262,7 +332,21 @@ class _Judge:
             if isinstance(inner, Call):
                 return BOTH if inner.anchor not in self.neutral else NOTHING
             return NOTHING if when else BOTH
-        return self._of_calls(inner)
+        told = self._of_truth(at, inner, when)
+        return self._of_calls(inner) if told is None else told
+
+    def _of_truth(self, at: int, expr: Expr, when: bool) -> Told | None:
+        """What a variable tells that holds whether a comparison was true."""
+        if not isinstance(expr, Name) or not self.stage.unit.is_local(self.function, expr.text):
+            return None
+        found = reaching(self.stage.unit, self.function, at, expr.text, touches=False)
+        if found is None or found[1] or len(found[0]) != 1 or found[0][0].kind != "value":
+            return None
+        value = found[0][0].value
+        inner = strip(value) if value is not None else None
+        if isinstance(inner, Binary) and inner.operator in (*_NEGATED, "&&", "||"):
+            return self.of_test(at, inner, when)
+        return None
 
     def _of_comparison(self, at: int, expr: Binary, when: bool, loop: bool) -> Told:
         left, right = self.sign(expr.left), self.sign(expr.right)
@@ -282,7 +366,7 @@ class _Judge:
         if operator in ("<", "<="):
             if loop and not when:
                 return NOTHING  # a loop that counts up to the number has ended
-            return Told(True, self._is_unsigned(at, side, other))
+            return Told(True, not self.strict and self._is_unsigned(at, side, other))
         if operator in (">", ">="):
             return Told(False, True)
         return NOTHING

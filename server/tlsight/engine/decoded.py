@@ -84,17 +84,19 @@ class Numbers:
         self.neutral = neutral
         self.unguarded = False
         """Numbers that are bounded are told as well: for evidence."""
+        self.lower = False
+        """A number that may be too small is looked for: an upper bound is not enough."""
         self._left = BUDGET
         self._depth = 0
-        self._asked: set[tuple[int, int, int]] = set()
-        self._known: dict[tuple[int, int, int, bool], Decoded | None] = {}
+        self._asked: set[tuple[int, int, int, bool]] = set()
+        self._known: dict[tuple[int, int, int, bool, bool], Decoded | None] = {}
         self._outs: dict[int, Mapping[str, list[_Out]]] = {}
 
     def number_at(
         self, function: int, node: int, expr: Expr, frame: Frame | None = None
     ) -> Decoded | None:
         """The number from outside that an expression is, or is made from, if nothing bounds it."""
-        key = (function, node, id(expr))
+        key = (function, node, id(expr), self.lower)
         if self._depth >= _DEPTH or self._left <= 0 or key in self._asked:
             return None
         self._left -= 1
@@ -160,6 +162,8 @@ class Numbers:
                 return None
             return replace(left, width=Width(divisor - 1, left.width.negative), key="")
         left = self.number_at(function, node, expr.left, frame)
+        if left is None and expr.operator == "-":
+            left = self._too_small(function, node, expr, frame)
         right = self.number_at(function, node, expr.right, frame)
         found = left or right
         if found is None:
@@ -173,6 +177,18 @@ class Numbers:
             # The difference of a number that nobody bounds, or from one, may be below zero.
             width = Width(widths[0].high if left else _WORD.high, True)
         return replace(found, width=width, key="")
+
+    def _too_small(
+        self, function: int, node: int, expr: Binary, frame: Frame | None
+    ) -> Decoded | None:
+        """A number that is bounded from above, but may be smaller than what is taken from it."""
+        less = number(self.stage, function, node, expr.right)
+        if less is None or less <= 0 or self.lower:
+            return None
+        self.lower = True
+        found = self.number_at(function, node, expr.left, frame)
+        self.lower = False
+        return found
 
     def _constant(self, function: int, node: int, expr: Expr, operator: str) -> Width:
         known = number(self.stage, function, node, expr)
@@ -218,8 +234,19 @@ class Numbers:
         found = Decoded(held.source, width, key, (*held.way, expr.span))
         if self.unguarded:
             return found
+        signed = width.negative or self.lower
         reached = is_reached(
-            *(self.stage, function, held.start, node, {key: 1}, "", self.neutral, width.negative)
+            *(
+                self.stage,
+                function,
+                held.start,
+                node,
+                {key: 1},
+                "",
+                self.neutral,
+                signed,
+                self.lower,
+            )
         )
         return found if reached or held.start == node else None
 
@@ -378,7 +405,8 @@ class Numbers:
                 found = self.number_at(function, item.node, item.value, frame)
             found = found or self._before(function, item, frame)
             if found is not None and item.operator in ("<<=", "*=", "|=", "+="):
-                found = replace(found, width=declared or _WORD)
+                width = declared or _WORD
+                found = replace(found, width=Width(width.high, found.width.negative))
         elif item.kind == "unknown" and self._is_step(function, item):
             found = self._before(function, item, frame)
         else:
@@ -425,8 +453,9 @@ class Numbers:
         if self.unguarded:
             return True
         keys = {**more, name: 1}
+        signed = found.width.negative or self.lower
         return is_reached(
-            *(self.stage, function, start, node, keys, name, self.neutral, found.width.negative)
+            *(self.stage, function, start, node, keys, name, self.neutral, signed, self.lower)
         )
 
     # Variables that are given a number without an assignment.

@@ -8,14 +8,14 @@ What it can be at most is held against the room that there is, where the text te
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from tlsight.engine.bounding import bounded_by_others, is_reached
 from tlsight.engine.decoded import Decoded, Numbers
 from tlsight.engine.flow import components, definitions, first_reaching
 from tlsight.engine.match import Match
-from tlsight.engine.places import place, room, size_of_array
+from tlsight.engine.places import number, place, room, size_of_array
 from tlsight.engine.received import Received
 from tlsight.engine.report import finding, held
 from tlsight.engine.roles import Stage, played
@@ -62,12 +62,22 @@ class _Sink:
     """Bytes that it may allocate at most; 0: it allocates nothing."""
     fills: bool = False
     """It brings data into a buffer."""
+    index: bool = False
+    """It is one element that is touched."""
+    made: frozenset[int] = frozenset()
+    """Calls that make memory, by their anchors."""
 
 
 def check_lengths(stage: Stage, rule: Property, check: Check) -> Iterator[Finding | Evidence]:
     """All findings of one check, and the numbers that are bounded."""
     numbers = Numbers(stage, Received.of(stage, check.roles), _neutral(stage, check))
     done: set[Span] = set()
+    made = frozenset(
+        item.site.anchor
+        for sink in check.sinks
+        for item in played(stage).get(sink.partition(".")[0], ())
+        if isinstance(item.site, Call) and len(item.site.arguments) == 1
+    )
     for sink in (*_calls(stage, check), *_by_syntax(stage)):
         if sink.expr.span in done:
             continue
@@ -75,7 +85,7 @@ def check_lengths(stage: Stage, rule: Property, check: Check) -> Iterator[Findin
         if found is None:
             if stage.evidence:
                 yield from _bounded(stage, rule, numbers, sink)
-        elif _is_wrong(stage, sink, found):
+        elif _is_wrong(stage, replace(sink, made=made), found):
             item = _reported(stage, rule, check, sink, found)
             if item is not None:
                 done.add(sink.expr.span)
@@ -128,10 +138,34 @@ def _calls(stage: Stage, check: Check) -> Iterator[_Sink]:
         for match in played(stage).get(role, ()):
             expr = match.arguments.get(slot)
             if expr is not None:
-                yield _of_match(check, match, expr)
+                item = _of_match(check, match, expr)
+                yield item
+                yield from _offsets(item)
+
+
+def _offsets(sink: _Sink) -> Iterator[_Sink]:
+    """How far into a buffer a call begins to read or to write."""
+    for buffer in (sink.written, sink.read):
+        offset = _offset(buffer) if buffer is not None else None
+        if offset is not None:
+            base, index = offset
+            yield _Sink(sink.function, sink.node, index, sink.spelled, written=base, index=True)
+
+
+def _offset(expr: Expr) -> tuple[Expr, Expr] | None:
+    inner = strip(expr)
+    if isinstance(inner, Unary) and inner.operator == "&":
+        inner = strip(inner.operand)
+        return (inner.base, inner.index) if isinstance(inner, Index) else None
+    if isinstance(inner, Binary) and inner.operator == "+":
+        return inner.left, inner.right
+    return None
 
 
 def _of_match(check: Check, match: Match, expr: Expr) -> _Sink:
+    if any(slot == "index" and item is expr for slot, item in match.arguments.items()):
+        read = match.arguments.get("this")
+        return _Sink(match.function, match.node, expr, match.spelled, read=read, index=True)
     written = next((item for slot in _WRITTEN if (item := match.arguments.get(slot))), None)
     read = next((item for slot in _READ if (item := match.arguments.get(slot))), None)
     return _Sink(
@@ -142,24 +176,42 @@ def _of_match(check: Check, match: Match, expr: Expr) -> _Sink:
         written,
         read,
         0 if written or read else _LARGE,
-        not set(check.roles).isdisjoint(match.binding.roles),
+        fills=not set(check.roles).isdisjoint(match.binding.roles),
     )
 
 
 def _by_syntax(stage: Stage) -> Iterator[_Sink]:
     """Indices, and arrays and objects that are made as large as a number says."""
-    for number, function in enumerate(stage.unit.module.functions):
+    for which, function in enumerate(stage.unit.module.functions):
         for at, node in enumerate(function.nodes):
             if node.act is Act.DECLARE and node.variable is not None:
                 bound = _BOUND.search(node.variable.type)
-                if bound is not None and stage.unit.is_local(number, bound[1]):
+                if bound is not None and stage.unit.is_local(which, bound[1]):
                     name = Name(node.variable.span, bound[1], -1)
-                    yield _Sink(number, at, name, "an array on the stack", allocates=_STACK)
+                    yield _Sink(which, at, name, "an array on the stack", allocates=_STACK)
+            taken: set[int] = set()
             for expr in walk(node.evaluates) if node.evaluates is not None else ():
-                if isinstance(expr, Index) and _is_memory(stage, number, expr.base):
-                    yield _Sink(number, at, expr.index, "an index", written=expr.base)
+                if isinstance(expr, Unary) and expr.operator == "&":
+                    taken.add(id(strip(expr.operand)))
+            for expr in walk(node.evaluates) if node.evaluates is not None else ():
+                found = _touched_at(expr)
+                if found is not None and id(expr) not in taken:
+                    base, index = found
+                    if _is_memory(stage, which, base):
+                        yield _Sink(which, at, index, "an index", written=base, index=True)
                 elif isinstance(expr, Call) and expr.arguments and _is_array(expr):
-                    yield _Sink(number, at, expr.arguments[0], "new", allocates=_LARGE)
+                    yield _Sink(which, at, expr.arguments[0], "new", allocates=_LARGE)
+
+
+def _touched_at(expr: Expr) -> tuple[Expr, Expr] | None:
+    """The memory of which one element is touched, and its number."""
+    if isinstance(expr, Index):
+        return expr.base, expr.index
+    if isinstance(expr, Unary) and expr.operator == "*":
+        inner = strip(expr.operand)
+        if isinstance(inner, Binary) and inner.operator == "+":
+            return inner.left, inner.right
+    return None
 
 
 def _is_array(call: Call) -> bool:
@@ -199,10 +251,11 @@ def _is_enough(stage: Stage, sink: _Sink, buffer: Expr | None, found: Decoded) -
     size = room(stage, sink.function, sink.node, buffer)
     if size is None:
         size = _least_room(stage, sink, buffer)
+        size = _made_size(stage, sink, buffer) if size is None else size
         if size is not None and size < found.width.high:
             return False
         return True if _is_made_for(stage, sink, buffer, found) else None
-    return size >= found.width.high + (1 if sink.spelled == "an index" else 0)
+    return size >= found.width.high + sink.index
 
 
 def _least_room(stage: Stage, sink: _Sink, buffer: Expr) -> int | None:
@@ -223,6 +276,19 @@ def _least_room(stage: Stage, sink: _Sink, buffer: Expr) -> int | None:
     return size_of_array(stage, sink.function, inner)
 
 
+def _made_size(stage: Stage, sink: _Sink, buffer: Expr) -> int | None:
+    """The size that a buffer was made with, if that is one number."""
+    name = place(buffer)
+    if name is None:
+        return None
+    items, entry, whole = first_reaching(stage.unit, sink.function, sink.node, name, False)
+    value = items[0].value if len(items) == 1 and whole and not entry else None
+    for part in walk(value) if value is not None else ():
+        if isinstance(part, Call) and part.anchor in sink.made:
+            return number(stage, sink.function, items[0].node, part.arguments[-1])
+    return None
+
+
 def _is_made_for(stage: Stage, sink: _Sink, buffer: Expr, found: Decoded) -> bool:
     """Whether what a buffer points to was made by a call that was told the same number."""
     name = place(buffer)
@@ -241,14 +307,24 @@ def _is_made_for(stage: Stage, sink: _Sink, buffer: Expr, found: Decoded) -> boo
         for part in walk(value)
     ):
         return True
-    return any(
-        isinstance(part, Call)
-        and isinstance(part.callee, Member)
-        and place(part.callee.base) == name
-        and _mentions(part, names)
-        for node in stage.unit.module.functions[sink.function].nodes
-        for part in (walk(node.evaluates) if node.evaluates is not None else ())
-    )
+    return any(_mentions(call, names) for call in _told(stage, sink.function).get(name, ()))
+
+
+def _told(stage: Stage, function: int) -> Mapping[str, list[Call]]:
+    """The methods that a function calls on each of its objects."""
+    key = ("methods called", function)
+    known = stage.unit.cache.get(key)
+    if known is None:
+        found: dict[str, list[Call]] = {}
+        for node in stage.unit.module.functions[function].nodes:
+            for part in walk(node.evaluates) if node.evaluates is not None else ():
+                if isinstance(part, Call) and isinstance(part.callee, Member) and part.arguments:
+                    name = place(part.callee.base)
+                    if name is not None:
+                        found.setdefault(name, []).append(part)
+        known = stage.unit.cache[key] = found
+    assert isinstance(known, dict)
+    return known
 
 
 def _mentions(call: Call, names: set[str]) -> bool:
@@ -306,7 +382,7 @@ def _is_run_over(stage: Stage, sink: _Sink, counter: str, found: Decoded) -> boo
     if not memory or bounded_by_others(stage, function, inside, sink.node, {counter: 1}):
         return False
     for at, base in memory:
-        enough = _is_enough(stage, replace(sink, node=at, spelled="an index"), base, found)
+        enough = _is_enough(stage, replace(sink, node=at, index=True), base, found)
         if enough is False or (enough is None and found.width.high > BYTE.high):
             return True
     return False
