@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
-from tlsight.engine.flow import definitions
+from tlsight.engine.flow import definitions, leading
 from tlsight.engine.match import Match, call_matches
 from tlsight.engine.objects import RESULT
 from tlsight.engine.places import place
@@ -67,7 +67,8 @@ def _reported(
 
 def _is_asked(stage: Stage, received: Received, match: Match, expr: Expr, held: Bytes) -> bool:
     """Whether code on the way asks what is in the bytes."""
-    asked = _questions(stage, received, match.function, _names(expr))
+    names = _names(expr)
+    asked = _questions(stage, received, match.function, names, match.node)
     source = held.source
     if not asked and source.function != match.function:
         filled = source.arguments.get(BUFFER)
@@ -96,13 +97,19 @@ def _names(expr: Expr) -> frozenset[str]:
     )
 
 
-def _questions(stage: Stage, received: Received, function: int, seeds: frozenset[str]) -> bool:
-    """Whether a function asks about one of these names, or of others that hold the same."""
+def _questions(
+    stage: Stage, received: Received, function: int, seeds: frozenset[str], before: int = -1
+) -> bool:
+    """Whether a function asks about one of these names, or of others that hold the same.
+
+    With `before`, only what is asked on the way to this step counts.
+    """
     names = _relatives(stage, received, function, seeds)
+    way = leading(stage.unit, function, frozenset((before,)), frozenset()) if before >= 0 else ()
     return any(
         _asks(stage, received, function, at, node, names)
         for at, node in enumerate(stage.unit.module.functions[function].nodes)
-        if node.evaluates is not None
+        if node.evaluates is not None and (before < 0 or at in way)
     )
 
 

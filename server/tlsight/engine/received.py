@@ -29,6 +29,7 @@ from tlsight.ir import (
     Conditional,
     Expr,
     Index,
+    Literal,
     Member,
     Name,
     Unary,
@@ -80,6 +81,35 @@ class _Store:
     target: Expr
     source: Match | None
     value: Expr | None = None
+
+
+_FILE = "file"
+_LOCAL = "local-data"
+
+
+def is_local_data(stage: Stage, match: Match) -> bool:
+    """Whether what a call reads from was opened in the same function, as a file say."""
+    expr = match.arguments.get(_FILE)
+    if expr is None:
+        return False
+    inner = strip(expr)
+    if isinstance(inner, Literal):
+        return True
+    name = path(inner)
+    local = {
+        item.site.anchor
+        for item in of_function(stage, _LOCAL, match.function)
+        if isinstance(item.site, Call)
+    }
+    if name is None or not local:
+        return False
+    items, _, _ = first_reaching(stage.unit, match.function, match.node, name, False)
+    return any(
+        isinstance(part, Call) and part.anchor in local
+        for item in items
+        if item.value is not None
+        for part in walk(item.value)
+    )
 
 
 class Received:
@@ -345,7 +375,7 @@ class Received:
         for role in self.roles:
             for match in of_function(self.stage, role, function):
                 target = match.arguments.get(BUFFER)
-                if target is not None:
+                if target is not None and not is_local_data(self.stage, match):
                     yield _Store(function, match.node, target, match)
         for match in self._giving_matches().get(function, ()):
             for to, given in match.binding.gives.items():

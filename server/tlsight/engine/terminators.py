@@ -15,7 +15,7 @@ from tlsight.engine.flow import definitions, first_reaching
 from tlsight.engine.match import Match
 from tlsight.engine.paths import visited
 from tlsight.engine.places import is_zeroed, number, place, room
-from tlsight.engine.received import BUFFER
+from tlsight.engine.received import BUFFER, is_local_data
 from tlsight.engine.report import finding, held
 from tlsight.engine.roles import Stage, played
 from tlsight.engine.steps import of_function
@@ -38,6 +38,8 @@ def check_terminators(stage: Stage, rule: Property, check: Check) -> Iterator[Fi
             buffer = match.arguments.get(BUFFER)
             name = place(buffer) if buffer is not None else None
             if name is None or buffer is None or not isinstance(match.site, Call):
+                continue
+            if is_local_data(stage, match):
                 continue
             uses = list(_uses(stage, check, match.function, name))
             if not uses:
