@@ -404,6 +404,25 @@ int g6(SSL *ssl) {
     return 0;
 }
 """,
+    r"""static void need(size_t wanted, size_t there) { if (wanted > there) abort(); }
+int refused_by_a_function(SSL *ssl, u8 *out) {
+    u8 buf[1024];
+    int n = SSL_read(ssl, buf, sizeof(buf));
+    unsigned len = buf[0] << 8 | buf[1];
+    if (n <= 0) return -1;
+    need(len, n);
+    memcpy(out, buf + 2, len);
+    return 0;
+}
+""",
+    r"""int set_in_place(SSL *ssl, u8 *out) {
+    struct msg m;
+    if (SSL_read(ssl, &m, sizeof m) <= 0) return -1;
+    if (m.len > 100) m.len = 100;
+    memcpy(out, m.data, m.len);
+    return 0;
+}
+""",
 )
 """The same, bounded."""
 

@@ -12,11 +12,12 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
+from tlsight.engine.callees import called
 from tlsight.engine.flow import definitions, give_up, reaching
 from tlsight.engine.places import number, spelling
 from tlsight.engine.roles import Stage
 from tlsight.engine.unit import last_name, parts, path, strip
-from tlsight.engine.widths import is_unsigned
+from tlsight.engine.widths import is_unsigned, of_type
 from tlsight.ir import (
     Act,
     Assign,
@@ -119,7 +120,7 @@ def _states(
     if left < 0:
         give_up(unit, function)
         return None
-    stops = _stops(stage, function, name) - {start}
+    stops = (_stops(stage, function, name) if name else _set(stage, function, keys)) - {start}
     judge = _Judge(stage, function, whole_keys(stage, function, keys), neutral, strict)
     found: dict[int, int] = {}
     waiting: list[tuple[int, int]] = []
@@ -151,6 +152,14 @@ def _spread(
         if not found.get(edge.target, 0) & bit:
             found[edge.target] = found.get(edge.target, 0) | bit
             waiting.append((edge.target, after))
+
+
+def _set(stage: Stage, function: int, keys: Keys) -> frozenset[int]:
+    """The steps that set just what is called so: a field of a structure over memory, say."""
+    table = definitions(stage.unit, function)
+    return frozenset(
+        item.node for key in keys for item in table.get(key, ()) if item.kind != "touch"
+    )
 
 
 def _stops(stage: Stage, function: int, name: str) -> frozenset[int]:
@@ -309,11 +318,32 @@ class _Judge:
             if (
                 isinstance(part, Call)
                 and part.anchor not in self.neutral
-                and _CHECKS.search(last_name(part))
                 and self._is_asked(part)
+                and self._may_refuse(node, part)
             ):
                 return BOTH
         return NOTHING
+
+    def _may_refuse(self, node: Node, call: Call) -> bool:
+        """Whether a call may end the way if a number is too large."""
+        if _CHECKS.search(last_name(call)):
+            return True
+        for body in called(self.stage.unit, call):
+            parameters = self.stage.unit.module.functions[body].parameters
+            for parameter, argument in zip(parameters, call.arguments, strict=False):
+                if self.sign(argument) is not None and _bounds(self.stage, body, parameter.name):
+                    return True
+        if node.act is not Act.EVALUATE or strip(node.expr or call) is not call:
+            return False
+        # It is told the number and nothing else, and nobody looks at what it says.
+        return not called(self.stage.unit, call) and all(map(self._is_number, call.arguments))
+
+    def _is_number(self, expr: Expr) -> bool:
+        inner = strip(expr)
+        if isinstance(inner, Literal):
+            return inner.kind != "string"
+        kind = self.stage.unit.type_of(self.function, expr)
+        return of_type(self.stage.unit, kind) is not None
 
     def of_test(self, at: int, expr: Expr, when: bool, loop: bool = False) -> Told:
         """What a test tells on one of its ways."""
@@ -445,6 +475,18 @@ class _Judge:
 def _all(expr: Expr) -> Iterator[Expr]:
     for part in walk(expr):
         yield part.expr if isinstance(part, Evaluated) else part
+
+
+def _bounds(stage: Stage, function: int, name: str) -> bool:
+    """Whether a function compares a parameter with a bound."""
+    key = ("bounds", function, name)
+    known = stage.unit.cache.get(key)
+    if known is None:
+        stage.unit.cache[key] = False  # for a function that calls itself
+        steps = frozenset(range(len(stage.unit.module.functions[function].nodes)))
+        known = bounded_by_others(stage, function, steps, -1, {name: 1})
+        stage.unit.cache[key] = known
+    return bool(known)
 
 
 def tells(stage: Stage, function: int, node: int, condition: Expr, when: bool, keys: Keys) -> Told:
