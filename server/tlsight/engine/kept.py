@@ -205,8 +205,13 @@ def _measures(expr: Expr, fill: _Fill) -> bool:
 
 
 def _filled_anew(stage: Stage, check: Check, fill: _Fill) -> frozenset[int]:
-    """The steps that write over what is in the buffer."""
-    found = set()
+    """The steps that write over what is in the buffer, or hand it to code that may."""
+    looked = {at for at, _ in _uses(stage, check, fill)}
+    found = {
+        item.node
+        for item in definitions(stage.unit, fill.match.function).get(fill.name, ())
+        if item.kind in ("touch", "unknown") and item.node not in looked and not fill.collects
+    }
     for role in (*check.roles, *check.better):
         for match in of_function(stage, role, fill.match.function):
             target = match.arguments.get(BUFFER)
