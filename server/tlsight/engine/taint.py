@@ -3,6 +3,8 @@
 A check asks of all that is compared whether a call in one of its roles has yielded it (`descent`).
 With `of`, that must have been made from something in turn; with `on`, it is asked what is done to
 the object from which that came, as `typestate` asks, and with the same care about absence.
+
+What bytes from a peer may do wrong is asked by modules of their own (`_ENGINES`).
 """
 
 from __future__ import annotations
