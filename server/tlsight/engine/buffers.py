@@ -38,6 +38,13 @@ def capacity(stage: Stage, match: Match, slot: str) -> tuple[int, Variable] | No
     return None if size is None else (size, variable)
 
 
+def array_size(stage: Stage, type_name: str) -> int | None:
+    """How many elements an array of a type has; of several bounds, the first one."""
+    _, bracket, rest = type_name.partition("[")
+    bound = rest.partition("]")[0].strip()
+    return _bound(stage, bound) if bracket and bound else None
+
+
 def written(stage: Stage, match: Match, slot: str) -> Iterator[tuple[int, Value | None]]:
     """How many bytes a call may write to an argument, and the value that decides it."""
     amount = match.binding.writes.get(slot, "")

@@ -79,7 +79,18 @@ def checked(stage: Stage, match: Match, function: Function) -> tuple[Fix, ...]:
 
 def guarded(stage: Stage, match: Match, function: Function, name: str) -> tuple[Fix, ...]:
     """Leave the function where a pointer that was just set is null."""
-    title = f"Leave the function if {name} is null"
+    return asked(stage, match, function, f"!{name}", f"Leave the function if {name} is null")
+
+
+def asked(
+    stage: Stage,
+    match: Match,
+    function: Function,
+    condition: str,
+    title: str,
+    again: bool = False,
+) -> tuple[Fix, ...]:
+    """Leave the function where a condition holds after a step; in a loop, go on with the next."""
     node = function.nodes[match.node]
     data = stage.unit.data
     semicolon = re.compile(rb"[ \t]*;").match(data, node.span.end)
@@ -89,14 +100,14 @@ def guarded(stage: Stage, match: Match, function: Function, name: str) -> tuple[
         return (Fix(title, (), Safety.UNSAFE, "the code stands in the body of a macro"),)
     if semicolon is None or blanks is None or _indent(data, blanks.end()) is None:
         return ()
-    leave = _leaving(function)
+    leave = "continue" if again else _leaving(function)
     if leave is None:
         reason = f"how {function.name} reports a failure cannot be told from its text"
         return (Fix(title, (), Safety.UNSAFE, reason),)
     indent = blanks[0].decode()
     step = "\t" if "\t" in indent else "    "
     ending = "\r\n" if b"\r\n" in data else "\n"
-    text = f"{ending}{indent}if (!{name}){ending}{indent}{step}{leave};"
+    text = f"{ending}{indent}if ({condition}){ending}{indent}{step}{leave};"
     return (Fix(title, (Edit(Span(semicolon.end(), semicolon.end()), text),), Safety.UNSAFE),)
 
 

@@ -3,6 +3,8 @@
 A check asks of all that is compared whether a call in one of its roles has yielded it (`descent`).
 With `of`, that must have been made from something in turn; with `on`, it is asked what is done to
 the object from which that came, as `typestate` asks, and with the same care about absence.
+
+What bytes from a peer may do wrong is asked by modules of their own (`_ENGINES`).
 """
 
 from __future__ import annotations
@@ -11,15 +13,20 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 
+from tlsight.engine.arrivals import check_arrivals
 from tlsight.engine.comparing import Comparison, by_library
 from tlsight.engine.descent import descent
 from tlsight.engine.excuses import excuse
 from tlsight.engine.index import tail
+from tlsight.engine.kept import check_kept
+from tlsight.engine.lengths import check_lengths
 from tlsight.engine.match import Match
 from tlsight.engine.objects import RESULT, Objects, Place, objects
 from tlsight.engine.paths import is_measured
 from tlsight.engine.report import finding, held
 from tlsight.engine.roles import Stage, played
+from tlsight.engine.terminators import check_terminators
+from tlsight.engine.unexamined import check_unexamined
 from tlsight.engine.unit import last_name, strip
 from tlsight.finding import Evidence, Finding, Related
 from tlsight.ir import Binary, Call, Expr, Index, Literal, Member, Name, SizeOf, Unary, walk
@@ -35,6 +42,11 @@ def check_taint(stage: Stage, rule: Property, check: Check) -> Iterator[Finding 
     """All findings of one check of a `taint` property, and what is right or open."""
     if not any(role in played(stage) for role in check.roles):
         return
+    engine = _ENGINES.get(check.wrong, _compared)
+    yield from engine(stage, rule, check)
+
+
+def _compared(stage: Stage, rule: Property, check: Check) -> Iterator[Finding | Evidence]:
     wrong: set[int] = set()
     for item in (*_calls(stage, check), *_operators(stage)):
         if any(_is_no_name(side) for side in item.sides):
@@ -169,3 +181,13 @@ def _holds(known: Objects, check: Check, place: Place) -> bool:
         return False
     roles = {role for part in known.closure(place) for role in part.roles}
     return roles >= set(check.given) and roles.isdisjoint(check.needs_one)
+
+
+_ENGINES = {
+    "arrives": check_arrivals,
+    "kept": check_kept,
+    "unbounded": check_lengths,
+    "unexamined": check_unexamined,
+    "unterminated": check_terminators,
+}
+"""The other mistakes, each with a module of its own."""

@@ -38,7 +38,7 @@ CALLBACK_WRONGS = (
     "overflows",
 )
 TYPESTATE_WRONGS = ("never", "not-before", "reaches", "left-over", "differs")
-TAINT_WRONGS = ("compared",)
+TAINT_WRONGS = ("compared", "unbounded", "unterminated", "arrives", "unexamined", "kept")
 TAGS = ("deprecated",)
 PLACEHOLDERS = (
     "call",
@@ -60,6 +60,7 @@ _SINK = re.compile(r"[a-z][a-z0-9-]*(\.[a-z][a-z0-9-]*)?")
 _NEED_SINKS = (
     *("as-length", "unclassified", "unreported"),
     *("plays", "length-trusted", "reaches", "left-over", "differs", "compared"),
+    *("unbounded", "unterminated", "arrives", "unexamined", "kept"),
 )
 _NEED_ARGUMENT = (
     *("data-unguarded", "ignores", "from", "not-from"),
@@ -73,14 +74,14 @@ _OWNERS = {
     "or-asked": ("typestate",),
     "results": ("typestate",),
     "assumes": ("typestate",),
-    "past": ("typestate",),
+    "past": ("typestate", "taint"),
     "tied": ("typestate",),
     "decides": ("typestate",),
     "of": ("taint",),
     "on": ("taint",),
     "near": ("taint",),
     "unmeasured": ("taint",),
-    "better": ("callback",),
+    "better": ("callback", "taint"),
     "insert": ("typestate", "argument", "taint"),
     "instead": ("typestate",),
     "same": ("typestate",),
@@ -219,7 +220,7 @@ def _check(kind: str, table: Table) -> Check:
         _check_wrong(table, check, kind, TYPESTATE_WRONGS)
     elif kind == "taint":
         _check_wrong(table, check, kind, TAINT_WRONGS)
-        if (check.given or check.needs_one) and not check.on:
+        if (check.given or check.needs_one) and not check.on and check.wrong == "compared":
             table.complain(
                 "'given' and 'needs-one' are asked of the object that 'on' names", "wrong"
             )
@@ -262,6 +263,7 @@ def _check_wrong(table: Table, check: Check, kind: str, wrongs: tuple[str, ...])
         ("sources", _NEED_SOURCES),
         ("same", ("differs",)),
         ("results", ("left-over", "differs")),
+        ("past", ("kept",)),
         ("instead", ("left-over",)),
         ("needs-one", ("never", "not-before", "left-over", "differs")),
     ):
