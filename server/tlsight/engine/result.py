@@ -121,6 +121,10 @@ def _right(stage: Stage, rule: Property, match: Match, walk_: _Walk) -> Iterator
         yield from undecided(stage, rule, match.function, match.span, reason)
 
 
+_NARROWED = {"<": "<=", ">=": ">"}
+"""Comparisons with a number, and those with the number before it that mean the same."""
+
+
 @dataclass(frozen=True)
 class Mistake:
     """Where a result goes wrong, with the way of the message."""
@@ -305,6 +309,14 @@ class _Walk:
         else:
             return None
         number = self._number(other)
+        if number is not None and number > ALL[-2] and operator in _NARROWED:
+            number, operator = number - 1, _NARROWED[operator]
+        if (
+            number is not None
+            and operator in _NARROWED.values()
+            and self.check.wrong == "as-length"
+        ):
+            number = min(number, ALL[-2])  # what is more than that is a length, however much it is
         if number is None or not ALL[1] <= number <= ALL[-2]:
             return None  # a number that no outcome stands for alone
         return frozenset(
