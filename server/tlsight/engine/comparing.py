@@ -17,9 +17,9 @@ from tlsight.engine.repairing import negated
 from tlsight.engine.roles import Stage, played
 from tlsight.engine.unit import bare, path, strip
 from tlsight.finding import Fix, Safety
-from tlsight.ir import Binary, Expr, Literal, Member, Name
+from tlsight.ir import Binary, Call, Expr, Literal, Member, Name
 from tlsight.rule import Binding, Check, Property
-from tlsight.text import Edit
+from tlsight.text import Edit, Span
 
 
 class Comparison(NamedTuple):
@@ -49,8 +49,8 @@ def by_library(
     safety = rule.safety or Safety.UNSAFE
     if stage.unit.module.functions[item.function].nodes[item.node].expanded:
         return (Fix(title, (), safety, "the code stands in the body of a macro"),)
-    test, positive = _test(stage, item)
-    if test is None:
+    place, positive = _test(stage, item)
+    if place is None:
         return (Fix(title, (), safety, "what decides here is not whether both are the same"),)
     other = next((side for side in item.sides if side is not source), None)
     binding = next((one for one in found if _is_for(stage, item, other, one)), None)
@@ -63,16 +63,23 @@ def by_library(
     if isinstance(more, str):
         return (Fix(title, (), safety, more),)
     ok = binding.ok if positive else negated(binding.ok)
-    return (Fix(title, (*more, Edit(test.span, f"{text} {ok}")), safety),)
+    return (Fix(title, (*more, Edit(place, f"{text} {ok}")), safety),)
 
 
-def _test(stage: Stage, item: Comparison) -> tuple[Expr | None, bool]:
+def _test(stage: Stage, item: Comparison) -> tuple[Span | None, bool]:
+    """Where the text asks whether both are the same, and whether it is true if they are."""
     if isinstance(item.whole, Binary):
-        return item.whole, item.whole.operator == "=="
+        return item.whole.span, item.whole.operator == "=="
     if not item.equal:
         return None, False
     node = stage.unit.module.functions[item.function].nodes[item.node]
-    return test_of(stage, node, item.whole, item.equal)
+    test, positive = test_of(stage, node, item.whole, item.equal)
+    if test is None:
+        return None, False
+    before = stage.unit.data[: test.span.start].rstrip()
+    if isinstance(strip(test), Call) and before.endswith(b"!"):
+        return Span(len(before) - 1, test.span.end), not positive  # what is tested is its opposite
+    return test.span, positive
 
 
 def _is_for(stage: Stage, item: Comparison, other: Expr | None, binding: Binding) -> bool:
