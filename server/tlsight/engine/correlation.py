@@ -117,13 +117,11 @@ class Tests:
         home = self.homes.get(anchor)
         return home is not None and home != at
 
-    def along(self, tags: Tags, node: Node, target: Node) -> Tags | None:
+    def along(self, tags: Tags, target: Node) -> Tags | None:
         """The preprocessor conditions known past an edge; None if they contradict each other."""
         if not self.repeated or not target.tags:
             return tags
-        new = {
-            (tag.condition, tag.holds) for tag in target.tags if tag.condition in self.repeated
-        }
+        new = {(tag.condition, tag.holds) for tag in target.tags if tag.condition in self.repeated}
         if any((condition, not holds) in tags for condition, holds in new):
             return None
         return tags | new

@@ -14,7 +14,7 @@ from tlsight.engine.deeds import (
     named,
     resource_of_type,
 )
-from tlsight.engine.flow import following
+from tlsight.engine.flow import following, is_in_loop
 from tlsight.engine.lives import Life, Status, Subject, Walk, done_to_parameter
 from tlsight.engine.match import Match
 from tlsight.engine.roles import Stage
@@ -93,7 +93,7 @@ def subjects(stage: Stage, function: int) -> Iterator[Subject]:
             found = _name(deed)
             if found is None or found in shared:
                 continue
-            if not _is_mentioned(stage, function, node, call, found):
+            if not _is_mentioned(stage, function, node, found):
                 continue
             name = found
         if status is Status.LENT and not any(item.deed == "release" for _, _, item in deeds):
@@ -118,8 +118,10 @@ def _name(deed: Deed) -> str | None:
     return named(argument) if argument is not None else None
 
 
-def _is_mentioned(stage: Stage, function: int, node: int, call: Call, name: str) -> bool:
+def _is_mentioned(stage: Stage, function: int, node: int, name: str) -> bool:
     """Whether a name stands in a step that may come after one, or again in it."""
+    if is_in_loop(stage.unit, function, node):
+        return True
     places = _mentions(stage, function).get(name, ())
     if len(places) < 2:
         return False
@@ -157,22 +159,18 @@ def _of_helpers(stage: Stage, function: int, shared: set[str]) -> Iterator[Subje
             resource = made.pop() if len(made) == 1 else None
             if resource is not None:
                 spelled = last_name(call)
-                yield Subject(
-                    function, at, call, Status.OWNED, "", None, resource, spelled
-                )
+                yield Subject(function, at, call, Status.OWNED, "", None, resource, spelled)
             for number, argument in enumerate(call.arguments):
                 name = named(argument)
                 if name is None or name in shared:
                     continue
-                if not _is_mentioned(stage, function, at, call, name):
+                if not _is_mentioned(stage, function, at, name):
                     continue
                 kinds = {_released(stage, body, number) for body in bodies}
                 known = kinds.pop() if len(kinds) == 1 else None
                 if known is not None:
                     spelled = last_name(call)
-                    yield Subject(
-                        function, at, call, Status.RELEASED, name, None, known, spelled
-                    )
+                    yield Subject(function, at, call, Status.RELEASED, name, None, known, spelled)
 
 
 def _released(stage: Stage, body: int, number: int) -> Resource | None:

@@ -170,11 +170,21 @@ def _declared(stage: Stage, function: int, call: Call, number: int) -> str | Non
     for prefix in ("", *stage.index.prefixes):
         if not name.startswith(prefix):
             continue
+        meant = _meant(stage, name[len(prefix) :])
         for found in stage.index.declarations:
-            for signature in found.functions.get(name[len(prefix) :], ()):
+            for signature in found.functions.get(meant, ()):
                 if number < len(signature.parameters):
                     return signature.parameters[number].type
     return None
+
+
+def _meant(stage: Stage, name: str) -> str:
+    """The function behind a name that is only another one for it, by a macro."""
+    for found in stage.index.declarations:
+        macro = found.macros.get(name)
+        if macro is not None and macro.parameters is None and macro.body.isidentifier():
+            return macro.body
+    return name
 
 
 def is_plain_pointer(unit: Unit, function: int, name: str) -> bool:
@@ -217,10 +227,10 @@ def _exposed(stage: Stage, function: int) -> Iterator[str]:
     fine: set[int] = set()
     for at, node in enumerate(unit.module.functions[function].nodes):
         if node.act is Act.DECLARE and node.variable is not None and "&" in node.variable.type:
-            if node.variable.initial is not None:
-                name = named(node.variable.initial)
-                if name is not None:
-                    yield name
+            initial = node.variable.initial
+            name = named(initial) if initial is not None else None
+            if name is not None:
+                yield name
         for expr in walk(node.evaluates) if node.evaluates is not None else ():
             if isinstance(expr, Call):
                 for deed in deeds_of(stage, function, at, expr):

@@ -47,7 +47,7 @@ class Index:
 
     @cached_property
     def of_deeds(self) -> Index:
-        """This index, with deeds in the place of what plays a role elsewhere."""
+        """The same index, with deeds in the place of what plays a role elsewhere."""
         return replace(self, calls=self.deeds, fields={}, typed={}, deeds={})
 
     @cached_property

@@ -40,7 +40,6 @@ from tlsight.ir import (
     CallKind,
     Conditional,
     Edge,
-    Evaluated,
     Expr,
     Index,
     LambdaExpr,
@@ -217,10 +216,7 @@ class Walk:
             return
         state = rest
         for edge in node.next:
-            if edge.target == _EXIT:
-                self._ended(key, node, state)
-                continue
-            tags = self.tests.along(state.tags, node, self.nodes[edge.target])
+            tags = self.tests.along(state.tags, self.nodes[edge.target])
             if tags is None:
                 continue
             reached = self.numbers.along(at, node, edge, numbers)
@@ -232,6 +228,9 @@ class Walk:
                 if told is None:
                     continue
                 tests = told
+            if edge.target == _EXIT:
+                self._ended(key, node, state)
+                continue
             kept = frozenset(
                 (name, number) for name, number in reached.items() if name in self.tests.names
             )
@@ -258,7 +257,7 @@ class Walk:
             return
         span = node.span if node.act is Act.RETURN else self._end()
         if state.status is Status.OWNED:
-            self._note("left", span, key[0], state)
+            self._note("left", span, key[0], state, holder=min(state.holders, default=""))
         elif state.status is Status.RELEASED:
             self._note("released", state.place or span, key[0], state)
         elif state.status is Status.TAKEN:
@@ -322,7 +321,7 @@ class Walk:
             if node.act is Act.DECLARE and node.variable is not None:
                 assert after is not None
                 initial = node.variable.initial
-                after = self._given(after, at, node.variable.name, initial, node.span, True)
+                after = self._given(after, at, node.variable.name, initial, node.span)
             elif node.act is Act.RETURN and node.expr is not None and after is not None:
                 after = self._returned(after, at, node, node.expr)
             if after is not None:
@@ -337,18 +336,21 @@ class Walk:
         if state.status is Status.BEFORE:
             return [state]
         if isinstance(item, Call):
-            return self._called(at, node, item, state)
+            return self._called(at, item, state)
         if isinstance(item, Assign) and item.operator == "=":
             name = named(item.target)
-            after = self._given(state, at, name, item.value, item.span, False)
+            after = self._given(state, at, name, item.value, item.span)
             return [after] if after is not None else []
         if isinstance(item, Unary) and item.operator == DELETE:
             if self._is(state, item.operand):
                 return self._released(at, item, state, None)
             return [state]
+        if isinstance(item, Unary) and item.operator in _STEPS:
+            left = state.holders - _under(state.holders, named(item.operand))
+            return [replace(state, holders=left)] if left or state.valued else []
         base = _behind(item)
         if base is not None and self._is(state, base) and state.status is Status.RELEASED:
-            self._note("used", item.span, at, state, holder=named(base) or "")
+            self._note("used", item.span, at, state, holder=self._spelled(base))
             return []
         if isinstance(item, (Braces, LambdaExpr)):
             parts = item.items if isinstance(item, Braces) else ()
@@ -360,7 +362,7 @@ class Walk:
         """The call that the subject is known by."""
         if state.status is not Status.BEFORE:
             # Another one, of the next round.
-            return self._called(at, self.nodes[at], item, state) if isinstance(item, Call) else []
+            return self._called(at, item, state) if isinstance(item, Call) else []
         subject = self.subject
         if subject.deed is None or subject.status in (Status.RELEASED, Status.TAKEN):
             after = self._begun(state, subject.name)
@@ -371,7 +373,9 @@ class Walk:
                 if subject.deed.on_success:
                     after = self._assume(after, item, 1)
             if isinstance(item, Call) and subject.status is Status.OWNED:
-                after = self._assume(replace(after, valued=frozenset((item.anchor,))), item, _ADDRESS)
+                after = self._assume(
+                    replace(after, valued=frozenset((item.anchor,))), item, _ADDRESS
+                )
             return [after]
         assert isinstance(item, Call)
         out, into = addressed(subject.deed.at(OUT)), subject.deed.at(INTO)
@@ -429,7 +433,7 @@ class Walk:
         return (expr.then,) if came_out else (expr.otherwise,)
 
     def _given(
-        self, state: _State, at: int, name: str | None, value: Expr | None, span: Span, new: bool
+        self, state: _State, at: int, name: str | None, value: Expr | None, span: Span
     ) -> _State | None:
         """A name gets a value. None if the way ends here."""
         if state.status is Status.BEFORE:
@@ -444,9 +448,7 @@ class Walk:
             return replace(state, holders=state.holders | {name})
         if name is None:
             return state
-        gone = frozenset(
-            item for item in state.holders if item == name or item.startswith(f"{name}.")
-        )
+        gone = _under(state.holders, name)
         if not gone:
             return state
         holders = state.holders - gone
@@ -490,7 +492,7 @@ class Walk:
 
     # Calls.
 
-    def _called(self, at: int, node: Node, call: Call, state: _State) -> list[_State]:
+    def _called(self, at: int, call: Call, state: _State) -> list[_State]:
         states = [state]
         seen: set[int] = set()
         taken = False
@@ -516,9 +518,7 @@ class Walk:
             if id(argument) in seen:
                 continue
             states = [
-                after
-                for one in states
-                for after in self._handed(at, node, call, number, argument, one)
+                after for one in states for after in self._handed(at, call, number, argument, one)
             ]
         base = call.callee.base if isinstance(call.callee, Member) else None
         if base is not None:
@@ -539,14 +539,12 @@ class Walk:
             return replace(state, status=Status.RELEASED, place=deed.match.span, by="")
         return state
 
-    def _deed(
-        self, at: int, call: Call, deed: Deed, argument: Expr, state: _State
-    ) -> list[_State]:
+    def _deed(self, at: int, call: Call, deed: Deed, argument: Expr, state: _State) -> list[_State]:
         kind = deed.deed
         if kind == "release":
             return self._released(at, call, state, deed)
         if state.status is Status.RELEASED:
-            self._note("used", argument.span, at, state, deed=deed, holder=named(argument) or "")
+            self._note("used", argument.span, at, state, deed=deed, holder=self._spelled(argument))
             return []
         if kind == "take":
             if state.status is not Status.OWNED:
@@ -573,9 +571,9 @@ class Walk:
         name = ""
         if isinstance(item, Call) and deed is not None:
             argument = deed.at(IT)
-            name = (named(argument) or "") if argument is not None else ""
+            name = self._spelled(argument) if argument is not None else ""
         elif isinstance(item, Unary):
-            name = named(item.operand) or ""
+            name = self._spelled(item.operand)
         if state.status in (Status.RELEASED, Status.TAKEN):
             self._note("twice", item.span, at, state, deed=deed, holder=name)
             return []
@@ -587,18 +585,26 @@ class Walk:
             self._note("mismatched", item.span, at, state, deed=deed, holder=name)
         return [replace(state, status=Status.RELEASED, place=item.span, by="")]
 
+    def _spelled(self, expr: Expr) -> str:
+        """A name as the text has it; '' for what is none."""
+        inner = strip(expr)
+        if named(inner) is None:
+            return ""
+        return self.unit.data[inner.span.start : inner.span.end].decode(errors="replace")
+
     def _misused(self, at: int, span: Span, state: _State, base: Expr) -> bool:
-        self._note("used", span, at, state, holder=named(base) or "")
+        self._note("used", span, at, state, holder=self._spelled(base))
         return False
 
     def _handed(
-        self, at: int, node: Node, call: Call, number: int, argument: Expr, state: _State
+        self, at: int, call: Call, number: int, argument: Expr, state: _State
     ) -> list[_State]:
         """One argument about which no page says what is done to it."""
         inner = strip(argument)
         name = addressed(inner)
-        if name is not None and name in state.holders:
-            left = state.holders - {name}
+        gone = _under(state.holders, name)
+        if gone:
+            left = state.holders - gone
             if state.status is Status.OWNED:
                 return self._escapes(at, argument.span, state, "its variable is set elsewhere")
             return [replace(state, holders=left)] if left else []
@@ -609,27 +615,30 @@ class Walk:
             return [state]
         if state.status is Status.LENT:
             return [state]
+        bodies = called(self.unit, call)
+        done = {self._done(body, number) for body in bodies}
+        if state.status is Status.RELEASED and done == {"releases"}:
+            return self._released_by(at, call, state)
         if state.status is Status.RELEASED:
             if call.kind is CallKind.CALL and not isinstance(inner, Call):
-                self._note("used", argument.span, at, state, holder=named(argument) or "")
+                self._note("used", argument.span, at, state, holder=self._spelled(argument))
             return []
         kind = self._kind()
-        bodies = called(self.unit, call)
         if bodies:
-            done = {self._done(body, number) for body in bodies}
             if done == {"uses"}:
                 return [state]
             if done == {"releases"}:
                 return self._released_by(at, call, state)
-        elif is_declared(self.stage, call):
-            if only_uses(self.stage, self.function, call, number, kind):
-                return [state]
+        elif is_declared(self.stage, call) and only_uses(
+            *(self.stage, self.function, call, number, kind)
+        ):
+            return [state]
         if state.status is Status.TAKEN:
             return [state]
         return self._escapes(at, argument.span, state, self._reason(call, bool(bodies)))
 
     def _released_by(self, at: int, call: Call, state: _State) -> list[_State]:
-        if state.status is Status.TAKEN:
+        if state.status in (Status.TAKEN, Status.RELEASED):
             self._note("twice", call.span, at, state)
             return []
         return [replace(state, status=Status.RELEASED, place=call.span, by="")]
@@ -667,6 +676,16 @@ class Walk:
         return state if kept == state.holders else replace(state, holders=kept)
 
 
+def _under(holders: frozenset[str], name: str | None) -> frozenset[str]:
+    """The holders that are a variable, or a part of what it is or points to."""
+    if name is None:
+        return frozenset()
+    return frozenset(item for item in holders if item == name or item.startswith(f"{name}."))
+
+
+_STEPS = ("++", "--", "p++", "p--")
+
+
 def _behind(item: Expr) -> Expr | None:
     """The pointer whose object an expression looks into."""
     if isinstance(item, Member) and item.arrow:
@@ -692,9 +711,7 @@ def done_to_parameter(
     return known
 
 
-def _done(
-    stage: Stage, function: int, number: int, resource: Resource | None, depth: int
-) -> str:
+def _done(stage: Stage, function: int, number: int, resource: Resource | None, depth: int) -> str:
     around = stage.unit.module.functions[function]
     if depth == 0 or number >= len(around.parameters) or around.broken:
         return ""

@@ -9,9 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 
-from tlsight.engine.callees import called
 from tlsight.engine.custody import Custody, custody
 from tlsight.engine.deeds import Deed, all_deeds, named, resource_of
 from tlsight.engine.flow import definitions
@@ -20,10 +18,11 @@ from tlsight.engine.lives import Event, Life, Status
 from tlsight.engine.match import Match
 from tlsight.engine.report import finding, held, undecided
 from tlsight.engine.roles import Stage
-from tlsight.engine.unit import last_name, strip
-from tlsight.engine.unmaking import pointed, released_before_leaving, renamed, without
+from tlsight.engine.smart import pointed
+from tlsight.engine.unit import strip
+from tlsight.engine.unmaking import released_before_leaving, renamed, spelled_like, without
 from tlsight.finding import Evidence, Finding, Fix, Related
-from tlsight.ir import Act, Call, Expr, Name, Unary, walk
+from tlsight.ir import Act, Call, Expr, Unary, walk
 from tlsight.rule import Check, Property, Resource
 from tlsight.text import Span
 
@@ -34,7 +33,7 @@ _MAIN = "main"
 
 def check_ownership(stage: Stage, rule: Property, check: Check) -> Iterator[Finding | Evidence]:
     """All findings of one check of an `ownership` property, and what is right or open."""
-    if not all_deeds(stage):
+    if not all_deeds(stage) and not (check.wrong == "mismatched" and b"delete" in stage.unit.data):
         return
     known = custody(stage)
     if check.wrong == "leaked":
@@ -54,12 +53,6 @@ def _is_asked(check: Check, deed: Deed | None, resource: Resource | None) -> boo
     return resource is not None and f"make-{resource.kind}" in check.roles
 
 
-def _place(stage: Stage, life: Life) -> Match | None:
-    """The match of the call that a life begins with."""
-    deed = life.subject.deed
-    return deed.match if deed is not None else None
-
-
 def _way(event: Event) -> tuple[Related, ...]:
     """The last tests on the way of an event."""
     return tuple(
@@ -74,6 +67,7 @@ def _way(event: Event) -> tuple[Related, ...]:
 def _leaked(
     stage: Stage, rule: Property, check: Check, known: Custody
 ) -> Iterator[Finding | Evidence]:
+    told_of: set[tuple[int, int, str]] = set()
     for life in known.lives:
         subject = life.subject
         if subject.status is not Status.OWNED or subject.call is None:
@@ -97,16 +91,23 @@ def _leaked(
             yield from _right(stage, rule, life, match)
             continue
         event = ends[0]
+        if _is_compiled_away(stage, life, event):
+            reason = "which branch is compiled decides whether it is released"
+            yield from undecided(stage, rule, subject.function, match.span, reason)
+            continue
         variable = _name_of(life, event)
-        told = "returns" if _is_return(stage, subject.function, event) else "ends"
-        words = {"variable": variable, "call": subject.spelled, "value": told}
-        if event.kind == "lost":
-            told = "is given another value" if event.span != match.span else "is dropped"
-            words["value"] = told
+        if event.kind == "left" and (subject.function, event.node, variable) in told_of:
+            continue  # the same variable, filled by another call
+        told_of.add((subject.function, event.node, variable))
+        words = {
+            "variable": variable,
+            "call": subject.spelled,
+            "value": _ending(stage, life, event, variable),
+        }
         at = Related(event.span, _LOST if event.kind == "lost" else _LEFT)
         fixes: tuple[Fix, ...] = ()
         if rule.safety is not None and event.kind == "left":
-            fixes = released_before_leaving(stage, rule, life, match)
+            fixes = released_before_leaving(stage, rule, life)
         found = finding(
             *(stage, rule, check, match, match.span, words),
             related=(*_way(event), at),
@@ -116,12 +117,32 @@ def _leaked(
             yield found
 
 
+def _is_compiled_away(stage: Stage, life: Life, event: Event) -> bool:
+    """Whether it is released in a preprocessor branch that the way did not take."""
+    nodes = stage.unit.module.functions[life.subject.function].nodes
+    mine = {*nodes[life.subject.node].tags, *nodes[event.node].tags}
+    return any(
+        deed.deed in ("release", "take")
+        and not mine.issuperset(nodes[node].tags)
+        and (target := deed.at("it")) is not None
+        and named(target) in life.names
+        for node, _, deed in all_deeds(stage).get(life.subject.function, ())
+    )
+
+
 _LOST = "here it is lost"
 _LEFT = "here the function is left, and it is not released"
 
 
-def _is_return(stage: Stage, function: int, event: Event) -> bool:
-    return stage.unit.module.functions[function].nodes[event.node].act is Act.RETURN
+def _ending(stage: Stage, life: Life, event: Event, name: str) -> str:
+    """How an object gets lost, as a clause."""
+    if event.kind == "lost":
+        if not event.holder:
+            return "is lost: nothing keeps it"
+        return f"is lost: {name} gets another value before it is released"
+    node = stage.unit.module.functions[life.subject.function].nodes[event.node]
+    left = "returns" if node.act is Act.RETURN else "ends"
+    return f"is not released: {name} still holds it where the function {left}"
 
 
 def _name_of(life: Life, event: Event) -> str:
@@ -258,7 +279,7 @@ def _mismatched(
             continue
         if deed is not None and deed.resource.types and not _is_plain(deed):
             continue
-        if _is_own_memory(stage, function, node, target, wanted):
+        if _is_own_memory(stage, function, target, wanted):
             continue
         match = known.stand_in(function, node, expr, wanted)
         yield from _mismatch(
@@ -317,9 +338,7 @@ def _releases(stage: Stage) -> Iterator[tuple[int, int, Expr, Deed | None, Expr]
                     yield function, at, expr, None, expr.operand
 
 
-def _is_own_memory(
-    stage: Stage, function: int, node: int, target: Expr, wanted: Resource
-) -> bool:
+def _is_own_memory(stage: Stage, function: int, target: Expr, wanted: Resource) -> bool:
     """Whether what is released may be memory that this file has allocated for such an object."""
     kinds = "|".join(re.escape(kind) for kind in wanted.types)
     sizes = re.compile(rf"\bsizeof\s*\(?\s*(?:struct\s+)?(?:{kinds})\s*\)".encode())
@@ -350,8 +369,9 @@ def _makes(stage: Stage, function: int, call: Call, wanted: Resource) -> bool:
 def _by_hand(
     stage: Stage, rule: Property, check: Check, known: Custody
 ) -> Iterator[Finding | Evidence]:
-    if stage.unit.language == "c":
+    if stage.unit.language == "c" or stage.unit.header:
         return
+    done: set[tuple[int, str]] = set()
     for life in known.lives:
         subject = life.subject
         if subject.status is not Status.OWNED or subject.call is None or life.exhausted:
@@ -364,10 +384,12 @@ def _by_hand(
         names = sorted(name for name in life.names if name)
         if len(names) != 1 or subject.resource is None or subject.resource.release is None:
             continue
-        words = {"variable": names[0], "call": subject.resource.release.name}
-        related = tuple(
-            Related(event.span, "released by hand") for event in life.of("released")
-        )
+        if (subject.function, names[0]) in done:
+            continue
+        done.add((subject.function, names[0]))
+        release = spelled_like(stage, subject.resource.release.name, subject.spelled)
+        words = {"variable": names[0], "call": release}
+        related = tuple(Related(event.span, "released by hand") for event in life.of("released"))
         fixes = pointed(stage, rule, life, names[0]) if rule.safety is not None else ()
         found = finding(
             *(stage, rule, check, match, match.span, words), related=related, fixes=fixes
