@@ -76,7 +76,7 @@ class Subject:
 
     function: int
     node: int
-    call: Expr | None
+    call: Call | None
     status: Status
     """What it is after the call."""
     name: str = ""
@@ -125,7 +125,9 @@ class Life:
 
 
 @dataclass(frozen=True, slots=True)
-class _State:
+class State:
+    """What is known at one step of one way."""
+
     status: Status
     holders: frozenset[str] = frozenset()
     numbers: frozenset[tuple[str, int]] = frozenset()
@@ -140,7 +142,7 @@ class _State:
     """Where it was released or handed over."""
 
 
-_Key = tuple[int, _State]
+_Key = tuple[int, State]
 
 
 class _Named(Ways):
@@ -173,18 +175,18 @@ class Walk:
         self.exposed = exposed(stage, subject.function)
         self.parents: dict[_Key, tuple[_Key, Edge] | None] = {}
         self.found = _Found()
-        self.at: _Key = (0, _State(Status.BEFORE))
+        self.at: _Key = (0, State(Status.BEFORE))
 
     def run(self) -> Life:
         """The whole life; what was seen is not kept if there were too many ways."""
         subject = self.subject
-        start = _State(Status.BEFORE)
+        start = State(Status.BEFORE)
         before = frozenset(
             {subject.node}
             | leading(self.unit, self.function, frozenset((subject.node,)), frozenset())
         )
         if subject.call is None:
-            start = self._begun(start, subject.name)
+            start = self.begun(start, subject.name)
         waiting: list[_Key] = [(0, start)]
         self.parents[0, start] = None
         most = min(max(MOST, 3 * len(self.nodes)), budget(self.unit, self.function))
@@ -207,7 +209,7 @@ class Walk:
 
     # From step to step.
 
-    def _on(self, key: _Key, node: Node, state: _State) -> Iterator[_Key]:
+    def _on(self, key: _Key, node: Node, state: State) -> Iterator[_Key]:
         at = key[0]
         numbers = dict(state.numbers)
         self.numbers.assumed = dict(state.assumed)
@@ -240,39 +242,39 @@ class Walk:
                 self.parents[step] = (key, edge)
                 yield step
 
-    def _rest(self, at: int, state: _State) -> _State | None:
+    def _rest(self, at: int, state: State) -> State | None:
         """What is left of a step when its statement is over; None if that loses the object."""
         if not state.valued and not state.assumed:
             return state
         valued = frozenset(item for item in state.valued if self.tests.is_pending(item, at))
         assumed = frozenset(item for item in state.assumed if self.tests.is_pending(item[0], at))
         if state.status is Status.OWNED and not valued and not state.holders:
-            self._note("lost", self.nodes[at].span, at, state)
+            self.note("lost", self.nodes[at].span, at, state)
             return None
         return replace(state, valued=valued, assumed=assumed)
 
-    def _ended(self, key: _Key, node: Node, state: _State) -> None:
+    def _ended(self, key: _Key, node: Node, state: State) -> None:
         """Effect: notes how the object leaves the function."""
         if state.status is Status.BEFORE:
             return
         span = node.span if node.act is Act.RETURN else self._end()
         if state.status is Status.OWNED:
-            self._note("left", span, key[0], state, holder=min(state.holders, default=""))
+            self.note("left", span, key[0], state, holder=min(state.holders, default=""))
         elif state.status is Status.RELEASED:
-            self._note("released", state.place or span, key[0], state)
+            self.note("released", state.place or span, key[0], state)
         elif state.status is Status.TAKEN:
-            self._note("taken", state.place or span, key[0], state)
+            self.note("taken", state.place or span, key[0], state)
 
     def _end(self) -> Span:
         end = self.around.body.end
         return Span(max(self.around.body.start, end - 1), end)
 
-    def _note(
+    def note(
         self,
         kind: str,
         span: Span,
         node: int,
-        state: _State,
+        state: State,
         told: str = "",
         deed: Deed | None = None,
         holder: str = "",
@@ -301,13 +303,13 @@ class Walk:
 
     # What a step does.
 
-    def _step(self, at: int, node: Node, state: _State) -> list[_State]:
+    def _step(self, at: int, node: Node, state: State) -> list[State]:
         states = [state]
         numbers = dict(state.numbers)
         expr = node.evaluates
         if expr is not None:
             for item in walk(expr):
-                states = [after for one in states for after in self._do(at, node, item, one)]
+                states = [after for one in states for after in self._do(at, item, one)]
                 if not states:
                     return []
         result = []
@@ -317,7 +319,7 @@ class Walk:
             self.numbers.act(at, node, numbers)
             for name in one.holders:
                 numbers[name] = _ADDRESS
-            after: _State | None = replace(one, tests=self.tests.after(at, one.tests))
+            after: State | None = replace(one, tests=self.tests.after(at, one.tests))
             if node.act is Act.DECLARE and node.variable is not None:
                 assert after is not None
                 initial = node.variable.initial
@@ -330,13 +332,14 @@ class Walk:
                 result.append(replace(after, numbers=frozenset(numbers.items())))
         return result
 
-    def _do(self, at: int, node: Node, item: Expr, state: _State) -> list[_State]:
+    def _do(self, at: int, item: Expr, state: State) -> list[State]:
         if item is self.subject.call:
-            return self._met(at, item, state)
+            assert isinstance(item, Call)
+            return self.met(at, item, state)
         if state.status is Status.BEFORE:
             return [state]
         if isinstance(item, Call):
-            return self._called(at, item, state)
+            return self.called(at, item, state)
         if isinstance(item, Assign) and item.operator == "=":
             name = named(item.target)
             after = self._given(state, at, name, item.value, item.span)
@@ -350,7 +353,7 @@ class Walk:
             return [replace(state, holders=left)] if left or state.valued else []
         base = _behind(item)
         if base is not None and self._is(state, base) and state.status is Status.RELEASED:
-            self._note("used", item.span, at, state, holder=self._spelled(base))
+            self.note("used", item.span, at, state, holder=self._spelled(base))
             return []
         if isinstance(item, (Braces, LambdaExpr)):
             parts = item.items if isinstance(item, Braces) else ()
@@ -358,33 +361,32 @@ class Walk:
                 return self._escapes(at, item.span, state, "it is put into something else")
         return [state]
 
-    def _met(self, at: int, item: Expr, state: _State) -> list[_State]:
+    def met(self, at: int, item: Call, state: State) -> list[State]:
         """The call that the subject is known by."""
         if state.status is not Status.BEFORE:
             # Another one, of the next round.
-            return self._called(at, item, state) if isinstance(item, Call) else []
+            return self.called(at, item, state)
         subject = self.subject
         if subject.deed is None or subject.status in (Status.RELEASED, Status.TAKEN):
-            after = self._begun(state, subject.name)
+            after = self.begun(state, subject.name)
             after = replace(after, place=item.span)
-            if subject.deed is not None and isinstance(item, Call):
+            if subject.deed is not None:
                 by = subject.deed.at(BY)
                 after = replace(after, by=(named(by) or "") if by is not None else "")
                 if subject.deed.on_success:
-                    after = self._assume(after, item, 1)
-            if isinstance(item, Call) and subject.status is Status.OWNED:
-                after = self._assume(
+                    after = self.assume(after, item, 1)
+            if subject.status is Status.OWNED:
+                after = self.assume(
                     replace(after, valued=frozenset((item.anchor,))), item, _ADDRESS
                 )
             return [after]
-        assert isinstance(item, Call)
         out, into = addressed(subject.deed.at(OUT)), subject.deed.at(INTO)
         if subject.deed.at(OUT) is not None:
             if out is None or not self._may_hold(out):
                 return []
-            return [self._assume(self._begun(state, out), item, 1)]
+            return [self.assume(self.begun(state, out), item, 1)]
         after = replace(state, status=subject.status, valued=frozenset((item.anchor,)))
-        after = self._assume(after, item, _ADDRESS)
+        after = self.assume(after, item, _ADDRESS)
         name = addressed(into) if into is not None else None
         if name is not None:
             if dict(state.numbers).get(name) != 0 or not self._may_hold(name):
@@ -395,13 +397,15 @@ class Walk:
             return []
         return [after]
 
-    def _begun(self, state: _State, name: str) -> _State:
+    def begun(self, state: State, name: str) -> State:
+        """The object is there, and a name holds it."""
         self.found.names.add(name)
         holders = frozenset((name,)) if name else frozenset()
         numbers = frozenset({*state.numbers, (name, _ADDRESS)}) if name else state.numbers
         return replace(state, status=self.subject.status, holders=holders, numbers=numbers)
 
-    def _assume(self, state: _State, call: Call, number: int) -> _State:
+    def assume(self, state: State, call: Call, number: int) -> State:
+        """A call has yielded a number on this way."""
         others = frozenset(item for item in state.assumed if item[0] != call.anchor)
         return replace(state, assumed=others | {(call.anchor, number)})
 
@@ -410,7 +414,7 @@ class Walk:
 
     # Names.
 
-    def _is(self, state: _State, expr: Expr) -> bool:
+    def _is(self, state: State, expr: Expr) -> bool:
         """Whether an expression surely is the object."""
         inner = strip(expr)
         if isinstance(inner, Call):
@@ -422,7 +426,7 @@ class Walk:
         name = named(inner)
         return name is not None and name in state.holders
 
-    def _arms(self, state: _State, expr: Conditional) -> tuple[Expr, ...]:
+    def _arms(self, state: State, expr: Conditional) -> tuple[Expr, ...]:
         """What a conditional may yield on this way; an arm that was not taken has no value."""
         came_out = self.tests.came_out(expr.condition, state.tests)
         if came_out is None:
@@ -433,8 +437,8 @@ class Walk:
         return (expr.then,) if came_out else (expr.otherwise,)
 
     def _given(
-        self, state: _State, at: int, name: str | None, value: Expr | None, span: Span
-    ) -> _State | None:
+        self, state: State, at: int, name: str | None, value: Expr | None, span: Span
+    ) -> State | None:
         """A name gets a value. None if the way ends here."""
         if state.status is Status.BEFORE:
             return state
@@ -455,44 +459,45 @@ class Walk:
         if holders or self._is_pending(state):
             return replace(state, holders=holders)
         if state.status is Status.OWNED:
-            self._note("lost", span, at, state, holder=name)
+            self.note("lost", span, at, state, holder=name)
         elif state.status is Status.RELEASED:
-            self._note("released", state.place or span, at, state)
+            self.note("released", state.place or span, at, state)
         elif state.status is Status.TAKEN:
-            self._note("taken", state.place or span, at, state)
+            self.note("taken", state.place or span, at, state)
         return None
 
-    def _is_pending(self, state: _State) -> bool:
+    def _is_pending(self, state: State) -> bool:
         return bool(state.valued)
 
-    def _returned(self, state: _State, at: int, node: Node, expr: Expr) -> _State | None:
+    def _returned(self, state: State, at: int, node: Node, expr: Expr) -> State | None:
         if state.status is Status.BEFORE:
             return state
         if self._is(state, expr):
             if state.status is Status.OWNED:
-                self._note("returned", node.span, at, state)
+                self.note("returned", node.span, at, state)
             return None
         inner = strip(expr)
         if isinstance(inner, (Name, Member, Call, Unary)) or not self._mentions(state, inner):
             return state
         return None if isinstance(inner, Braces) else state
 
-    def _mentions(self, state: _State, expr: Expr) -> bool:
+    def _mentions(self, state: State, expr: Expr) -> bool:
         return any(
             name in state.holders
             for item in walk(expr)
             if isinstance(item, (Name, Member)) and (name := named(item)) is not None
         )
 
-    def _escapes(self, at: int, span: Span, state: _State, told: str) -> list[_State]:
+    def _escapes(self, at: int, span: Span, state: State, told: str) -> list[State]:
         """The object goes where this file does not show what becomes of it."""
         if state.status is Status.OWNED:
-            self._note("escaped", span, at, state, told)
+            self.note("escaped", span, at, state, told)
         return []
 
     # Calls.
 
-    def _called(self, at: int, call: Call, state: _State) -> list[_State]:
+    def called(self, at: int, call: Call, state: State) -> list[State]:
+        """What a call does to the object; nothing is left where that is not known."""
         states = [state]
         seen: set[int] = set()
         taken = False
@@ -533,18 +538,18 @@ class Walk:
             states = [one for one in states if one.holders or one.valued]
         return states
 
-    def _past(self, state: _State, deed: Deed, argument: Expr) -> _State:
+    def _past(self, state: State, deed: Deed, argument: Expr) -> State:
         """What is done to another object may concern this one: that which has taken it."""
         if deed.deed == "release" and state.by and named(argument) == state.by:
             return replace(state, status=Status.RELEASED, place=deed.match.span, by="")
         return state
 
-    def _deed(self, at: int, call: Call, deed: Deed, argument: Expr, state: _State) -> list[_State]:
+    def _deed(self, at: int, call: Call, deed: Deed, argument: Expr, state: State) -> list[State]:
         kind = deed.deed
         if kind == "release":
             return self._released(at, call, state, deed)
         if state.status is Status.RELEASED:
-            self._note("used", argument.span, at, state, deed=deed, holder=self._spelled(argument))
+            self.note("used", argument.span, at, state, deed=deed, holder=self._spelled(argument))
             return []
         if kind == "take":
             if state.status is not Status.OWNED:
@@ -558,7 +563,7 @@ class Walk:
             )
             if not deed.on_success:
                 return [gone]
-            return [self._assume(gone, call, 1), self._assume(state, call, 0)]
+            return [self.assume(gone, call, 1), self.assume(state, call, 0)]
         if kind == "share":
             return self._escapes(at, call.span, state, "it is given another owner")
         if kind == "keep":
@@ -567,7 +572,7 @@ class Walk:
             return [replace(state, valued=state.valued | {call.anchor})]
         return [state]
 
-    def _released(self, at: int, item: Expr, state: _State, deed: Deed | None) -> list[_State]:
+    def _released(self, at: int, item: Expr, state: State, deed: Deed | None) -> list[State]:
         name = ""
         if isinstance(item, Call) and deed is not None:
             argument = deed.at(IT)
@@ -575,14 +580,14 @@ class Walk:
         elif isinstance(item, Unary):
             name = self._spelled(item.operand)
         if state.status in (Status.RELEASED, Status.TAKEN):
-            self._note("twice", item.span, at, state, deed=deed, holder=name)
+            self.note("twice", item.span, at, state, deed=deed, holder=name)
             return []
         if state.status is Status.LENT:
-            self._note("borrowed", item.span, at, state, deed=deed, holder=name)
+            self.note("borrowed", item.span, at, state, deed=deed, holder=name)
             return []
         wanted = self.subject.resource
         if wanted is not None and (deed is None or deed.resource.id != wanted.id):
-            self._note("mismatched", item.span, at, state, deed=deed, holder=name)
+            self.note("mismatched", item.span, at, state, deed=deed, holder=name)
         return [replace(state, status=Status.RELEASED, place=item.span, by="")]
 
     def _spelled(self, expr: Expr) -> str:
@@ -592,13 +597,13 @@ class Walk:
             return ""
         return self.unit.data[inner.span.start : inner.span.end].decode(errors="replace")
 
-    def _misused(self, at: int, span: Span, state: _State, base: Expr) -> bool:
-        self._note("used", span, at, state, holder=self._spelled(base))
+    def _misused(self, at: int, span: Span, state: State, base: Expr) -> bool:
+        self.note("used", span, at, state, holder=self._spelled(base))
         return False
 
     def _handed(
-        self, at: int, call: Call, number: int, argument: Expr, state: _State
-    ) -> list[_State]:
+        self, at: int, call: Call, number: int, argument: Expr, state: State
+    ) -> list[State]:
         """One argument about which no page says what is done to it."""
         inner = strip(argument)
         name = addressed(inner)
@@ -621,7 +626,7 @@ class Walk:
             return self._released_by(at, call, state)
         if state.status is Status.RELEASED:
             if call.kind is CallKind.CALL and not isinstance(inner, Call):
-                self._note("used", argument.span, at, state, holder=self._spelled(argument))
+                self.note("used", argument.span, at, state, holder=self._spelled(argument))
             return []
         kind = self._kind()
         if bodies:
@@ -637,9 +642,9 @@ class Walk:
             return [state]
         return self._escapes(at, argument.span, state, self._reason(call, bool(bodies)))
 
-    def _released_by(self, at: int, call: Call, state: _State) -> list[_State]:
+    def _released_by(self, at: int, call: Call, state: State) -> list[State]:
         if state.status in (Status.TAKEN, Status.RELEASED):
-            self._note("twice", call.span, at, state)
+            self.note("twice", call.span, at, state)
             return []
         return [replace(state, status=Status.RELEASED, place=call.span, by="")]
 
@@ -666,7 +671,7 @@ class Walk:
         """What a function of the unit does to what it is handed: `uses`, `releases` or ''."""
         return done_to_parameter(self.stage, body, number, self.subject.resource, self.depth)
 
-    def _shaken(self, state: _State) -> _State:
+    def _shaken(self, state: State) -> State:
         """Code that is not known may set what is no local."""
         kept = frozenset(
             name

@@ -74,31 +74,37 @@ def released_before_leaving(stage: Stage, rule: Property, life: Life) -> tuple[F
         return ()
     leaving = life.of("left")
     name = leaving[0].holder
+    if not name or any(event.holder != name for event in leaving):
+        return ()
     title = f"Release {name} before the function is left"
-    safety = rule.safety or Safety.UNSAFE
     release = spelled_like(stage, resource.release.name, subject.spelled)
+    if not all(_is_surely(stage, life, event) for event in leaving):
+        reason = f"on some way {name} may hold something else where the function is left"
+        return (Fix(title, (), rule.safety or Safety.UNSAFE, reason),)
+    return leave_with(stage, rule, life, title, f"{release}({name});")
+
+
+def leave_with(stage: Stage, rule: Property, life: Life, title: str, text: str) -> tuple[Fix, ...]:
+    """Put a statement wherever the function is left with what is neither released nor closed."""
+    safety = rule.safety or Safety.UNSAFE
     edits: list[Edit] = []
-    for event in leaving:
-        if event.holder != name or not name:
-            return ()
-        edit = _released_at(stage, life, event, f"{release}({name});")
+    for event in life.of("left"):
+        edit = _left_at(stage, life, event, text)
         if isinstance(edit, _No):
             return (Fix(title, (), safety, edit.reason),)
         edits += edit
     return (Fix(title, tuple(dict.fromkeys(edits)), safety),)
 
 
-def _released_at(stage: Stage, life: Life, event: Event, text: str) -> list[Edit] | _No:
+def _left_at(stage: Stage, life: Life, event: Event, text: str) -> list[Edit] | _No:
     unit, function = stage.unit, life.subject.function
     around = unit.module.functions[function]
     node = around.nodes[event.node]
     name = event.holder
     if node.expanded:
         return _No(_IN_MACRO)
-    if not _is_surely(stage, life, event):
-        return _No(f"on some way {name} may hold something else where the function is left")
-    declared = unit.variables[function].get(name, ())
-    if len(declared) != 1 or _leaves_block(unit.data, declared[0].span.end, event.span.start):
+    declared = unit.variables[function].get(name.partition(".")[0], ())
+    if declared and _leaves_block(unit.data, declared[0].span.end, event.span.start):
         return _No(f"{name} is not in scope where the function is left")
     if node.act is not Act.RETURN:
         return _at_end(unit.data, around.body.end - 1, text)
@@ -114,6 +120,8 @@ def _is_surely(stage: Stage, life: Life, event: Event) -> bool:
     if any(item.node == event.node for item in others):
         return False
     if any(event.node in following(stage.unit, function, item.node) for item in life.of("escaped")):
+        return False
+    if len(stage.unit.variables[function].get(event.holder, ())) != 1:
         return False
     reached = reaching(stage.unit, function, event.node, event.holder, touches=False)
     if reached is None or reached[1]:

@@ -37,7 +37,7 @@ CALLBACK_WRONGS = (
     "length-trusted",
     "overflows",
 )
-TYPESTATE_WRONGS = ("never", "not-before", "reaches", "left-over", "differs")
+TYPESTATE_WRONGS = ("never", "not-before", "reaches", "left-over", "differs", "unbalanced")
 TAINT_WRONGS = ("compared", "unbounded", "unterminated", "arrives", "unexamined", "kept")
 OWNERSHIP_WRONGS = (
     "leaked",
@@ -275,7 +275,7 @@ def _check_wrong(table: Table, check: Check, kind: str, wrongs: tuple[str, ...])
         ("results", ("left-over", "differs")),
         ("past", ("kept",)),
         ("instead", ("left-over",)),
-        ("needs-one", ("never", "not-before", "left-over", "differs")),
+        ("needs-one", ("never", "not-before", "left-over", "differs", "unbalanced")),
     ):
         if check.wrong in needing and not getattr(check, word.replace("-", "_")):
             table.complain(f"'{check.wrong}' needs '{word}'", "wrong")
