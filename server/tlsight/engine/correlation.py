@@ -8,12 +8,12 @@ holds of preprocessor conditions.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Union
 
 from tlsight.engine.deeds import named
-from tlsight.engine.flow import definitions
+from tlsight.engine.flow import definitions, predecessors
 from tlsight.engine.outcomes import ALL, Outcomes, compare
 from tlsight.engine.unit import Unit, parts, strip
 from tlsight.ir import (
@@ -65,6 +65,8 @@ class Tests:
     """The preprocessor conditions that stand in several places."""
     homes: Mapping[int, int]
     """For a call that was evaluated before its statement, by anchor: the step of the statement."""
+    live: tuple[frozenset[str], ...]
+    """For each step, what is still asked for from there on: names, keys and conditions."""
 
     def told(self, at: int, holds: bool, kept: Kept) -> Kept | None:
         """What is known past a test that came out one way; None if it cannot."""
@@ -168,14 +170,94 @@ def _tests_of(unit: Unit, function: int) -> Tests:
             if definition.kind != "touch":
                 changes.setdefault(definition.node, set()).add(name)
     names |= _sources(unit, function, names)
+    repeated = frozenset(condition for condition, count in forks.items() if count > 2)
+    kept = {at: test for at, test in found.items() if counts[test.key] > 1}
+    inside = {at: test for at, test in inner.items() if counts[test.key] > 1}
+    asked, ended = _asked(unit, function, kept, inside, names, repeated)
     return Tests(
-        {at: test for at, test in found.items() if counts[test.key] > 1},
-        {at: test for at, test in inner.items() if counts[test.key] > 1},
+        kept,
+        inside,
         {at: frozenset(items) for at, items in changes.items()},
         frozenset(names),
-        frozenset(condition for condition, count in forks.items() if count > 2),
+        repeated,
         homes,
+        live(nodes, predecessors(unit, function), asked, ended),
     )
+
+
+def _asked(
+    unit: Unit,
+    function: int,
+    tests: Mapping[int, _Test],
+    conditions: Mapping[int, _Test],
+    names: set[str],
+    repeated: frozenset[str],
+) -> tuple[Mapping[int, set[str]], Mapping[int, set[str]]]:
+    """What each step asks for, and what it gives a new value before anybody asks again."""
+    asked: dict[int, set[str]] = {}
+    ended: dict[int, set[str]] = {}
+    by_name: dict[str, set[str]] = {}
+    for test in (*tests.values(), *conditions.values()):
+        for name in test.names:
+            by_name.setdefault(name, set()).add(test.key)
+    for at, node in enumerate(unit.module.functions[function].nodes):
+        mine = {tag.condition for tag in node.tags if tag.condition in repeated}
+        if at in tests:
+            mine.add(tests[at].key)
+        for item in parts(node.evaluates) if node.evaluates is not None else ():
+            if isinstance(item, (Name, Member)):
+                mine |= {named(item) or ""} & names
+            elif isinstance(item, Conditional) and id(item.condition) in conditions:
+                mine.add(conditions[id(item.condition)].key)
+        if mine:
+            asked[at] = mine
+    for name, items in definitions(unit, function).items():
+        for definition in items:
+            if definition.kind == "value":
+                gone = ended.setdefault(definition.node, set())
+                gone |= {name, *by_name.get(name, ())}
+    for at, mine in asked.items():
+        target = _target(unit.module.functions[function].nodes[at])
+        if target is not None:
+            mine.discard(target)
+    return asked, ended
+
+
+def _target(node: Node) -> str | None:
+    """The name that a step only gives a value to."""
+    expr = node.evaluates
+    if node.act is not Act.EVALUATE or not isinstance(expr, Assign) or expr.operator != "=":
+        return None
+    name = named(expr.target)
+    used = {named(item) for item in parts(expr.value) if isinstance(item, (Name, Member))}
+    return None if name in used else name
+
+
+def live(
+    nodes: Sequence[Node],
+    before: Sequence[Sequence[int]],
+    asked: Mapping[int, set[str]],
+    ended: Mapping[int, set[str]],
+) -> tuple[frozenset[str], ...]:
+    """For each step what it, or one that follows it, asks for: sets as bits, kept once each."""
+    words = sorted({word for items in asked.values() for word in items})
+    bit = {word: 1 << number for number, word in enumerate(words)}
+    use = [sum(bit[word] for word in asked.get(at, ())) for at in range(len(nodes))]
+    end = [sum(bit.get(word, 0) for word in ended.get(at, ())) for at in range(len(nodes))]
+    found = list(use)
+    waiting = [at for at in range(len(nodes)) if use[at]]
+    while waiting:
+        at = waiting.pop()
+        for earlier in before[at]:
+            whole = found[earlier] | use[earlier] | (found[at] & ~end[earlier])
+            if whole != found[earlier]:
+                found[earlier] = whole
+                waiting.append(earlier)
+    known: dict[int, frozenset[str]] = {}
+    for mask in found:
+        if mask not in known:
+            known[mask] = frozenset(word for word in words if bit[word] & mask)
+    return tuple(known[mask] for mask in found)
 
 
 def _sources(unit: Unit, function: int, names: set[str]) -> set[str]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
+from typing import NamedTuple
 
 from tlsight.engine.callees import called
 from tlsight.engine.correlation import Outcome, Tests, tests_of
@@ -28,10 +29,10 @@ from tlsight.engine.deeds import (
     named,
     only_uses,
 )
-from tlsight.engine.flow import budget, give_up, leading, spend
+from tlsight.engine.flow import give_up, leading
 from tlsight.engine.paths import Ways
 from tlsight.engine.roles import Stage
-from tlsight.engine.unit import bare, last_name, strip
+from tlsight.engine.unit import Unit, bare, last_name, parts, strip
 from tlsight.ir import (
     Act,
     Assign,
@@ -52,8 +53,10 @@ from tlsight.ir import (
 from tlsight.rule import Resource
 from tlsight.text import Span
 
-MOST = 3_000
-"""States of one walk; of a longer function, three for each of its steps."""
+MOST = 4_000
+"""States of one walk."""
+_TOGETHER = 20_000
+"""States that all walks through one function may take together."""
 _ADDRESS = 1 << 48
 """The number of a pointer to the object: not null, and no other number."""
 _EXIT = 1
@@ -173,6 +176,9 @@ class Walk:
         self.numbers = _Named(stage, subject.function, 1)
         self.tests: Tests = tests_of(stage.unit, subject.function)
         self.exposed = exposed(stage, subject.function)
+        self.looks = _looks(stage.unit, subject.function)
+        self.loud: frozenset[int] = frozenset((subject.node,))
+        """The steps that are never passed over."""
         self.parents: dict[_Key, tuple[_Key, Edge] | None] = {}
         self.found = _Found()
         self.at: _Key = (0, State(Status.BEFORE))
@@ -189,7 +195,7 @@ class Walk:
             start = self.begun(start, subject.name)
         waiting: list[_Key] = [(0, start)]
         self.parents[0, start] = None
-        most = min(max(MOST, 3 * len(self.nodes)), budget(self.unit, self.function))
+        most = min(MOST, _left(self.unit, self.function))
         while waiting:
             self.at = key = waiting.pop()
             at, state = key
@@ -199,10 +205,10 @@ class Walk:
             for result in self._step(at, node, state):
                 waiting += self._on(key, node, result)
             if len(self.parents) > most:
-                spend(self.unit, self.function, len(self.parents))
+                _spend(self.unit, self.function, len(self.parents))
                 give_up(self.unit, self.function)
                 return Life(subject, exhausted=True)
-        spend(self.unit, self.function, len(self.parents))
+        _spend(self.unit, self.function, len(self.parents))
         events = sorted(self.found.events.values(), key=lambda item: item.span)
         names = frozenset(self.found.names)
         return Life(subject, tuple(events), names, self.found.alone)
@@ -233,10 +239,18 @@ class Walk:
             if edge.target == _EXIT:
                 self._ended(key, node, state)
                 continue
-            kept = frozenset(
-                (name, number) for name, number in reached.items() if name in self.tests.names
+            live = self.tests.live[edge.target]
+            after = State(
+                state.status,
+                state.holders,
+                frozenset(item for item in reached.items() if item[0] in live),
+                frozenset(item for item in tests if item[0] in live) if tests else tests,
+                frozenset(item for item in tags if item[0] in live) if tags else tags,
+                state.assumed,
+                state.valued,
+                state.by,
+                state.place,
             )
-            after = replace(state, numbers=kept, tests=tests, tags=tags)
             step = (edge.target, after)
             if step not in self.parents:
                 self.parents[step] = (key, edge)
@@ -305,32 +319,50 @@ class Walk:
 
     def _step(self, at: int, node: Node, state: State) -> list[State]:
         states = [state]
-        numbers = dict(state.numbers)
-        expr = node.evaluates
-        if expr is not None:
-            for item in walk(expr):
+        if not self._is_quiet(at, state):
+            for item in self.looks[at].items:
                 states = [after for one in states for after in self._do(at, item, one)]
                 if not states:
                     return []
         result = []
         for one in states:
-            self.numbers.assumed = dict(one.assumed)
+            after: State | None = one
             numbers = dict(one.numbers)
-            self.numbers.act(at, node, numbers)
-            for name in one.holders:
-                numbers[name] = _ADDRESS
-            after: State | None = replace(one, tests=self.tests.after(at, one.tests))
+            if at in self.tests.changes:
+                self.numbers.assumed = dict(one.assumed)
+                self.numbers.act(at, node, numbers)
+                after = replace(one, tests=self.tests.after(at, one.tests)) if one.tests else one
+            assert after is not None
             if node.act is Act.DECLARE and node.variable is not None:
-                assert after is not None
                 initial = node.variable.initial
                 after = self._given(after, at, node.variable.name, initial, node.span)
-            elif node.act is Act.RETURN and node.expr is not None and after is not None:
+            elif node.act is Act.RETURN and node.expr is not None:
                 after = self._returned(after, at, node, node.expr)
             if after is not None:
                 for name in after.holders:
                     numbers[name] = _ADDRESS
-                result.append(replace(after, numbers=frozenset(numbers.items())))
+                known = frozenset(numbers.items())
+                result.append(replace(after, numbers=known) if known != after.numbers else after)
         return result
+
+    def _is_quiet(self, at: int, state: State) -> bool:
+        """Whether a step can do nothing to the object: it is not there yet, or is not named."""
+        if at in self.loud:
+            return False
+        if state.status is Status.BEFORE:
+            return True
+        look = self.looks[at]
+        return not (
+            state.valued
+            or state.by
+            or not look.names.isdisjoint(state.holders)
+            or (look.calls and any(self._is_shaken(name) for name in state.holders))
+            or (look.names and any("." in name for name in state.holders))
+        )
+
+    def _is_shaken(self, name: str) -> bool:
+        """Whether code that is not known may set what has a name."""
+        return "." in name or not self.unit.is_local(self.function, name)
 
     def _do(self, at: int, item: Expr, state: State) -> list[State]:
         if item is self.subject.call:
@@ -673,12 +705,52 @@ class Walk:
 
     def _shaken(self, state: State) -> State:
         """Code that is not known may set what is no local."""
-        kept = frozenset(
-            name
-            for name in state.holders
-            if "." not in name and self.unit.is_local(self.function, name)
-        )
+        kept = frozenset(name for name in state.holders if not self._is_shaken(name))
         return state if kept == state.holders else replace(state, holders=kept)
+
+
+class _Look(NamedTuple):
+    """What there is to see in one step."""
+
+    items: tuple[Expr, ...]
+    names: frozenset[str]
+    """The variables and fields that it names, and the one that it declares."""
+    calls: bool
+
+
+def _looks(unit: Unit, function: int) -> tuple[_Look, ...]:
+    key = ("looks", function)
+    known = unit.cache.get(key)
+    if known is None:
+        nodes = unit.module.functions[function].nodes
+        known = unit.cache[key] = tuple(_look(node) for node in nodes)
+    assert isinstance(known, tuple)
+    return known
+
+
+def _look(node: Node) -> _Look:
+    items = tuple(walk(node.evaluates)) if node.evaluates is not None else ()
+    whole = tuple(parts(node.evaluates)) if node.evaluates is not None else ()
+    names = {
+        name
+        for item in whole
+        if isinstance(item, (Name, Member)) and (name := named(item)) is not None
+    }
+    if node.act is Act.DECLARE and node.variable is not None:
+        names.add(node.variable.name)
+    return _Look(items, frozenset(names), any(isinstance(item, Call) for item in items))
+
+
+def _left(unit: Unit, function: int) -> int:
+    """The states that walks through a function may still take."""
+    left = unit.cache.get(("lives", function), _TOGETHER)
+    assert isinstance(left, int)
+    return left
+
+
+def _spend(unit: Unit, function: int, states: int) -> None:
+    """Effect: a walk through a function has taken so many states."""
+    unit.cache["lives", function] = _left(unit, function) - states
 
 
 def _under(holders: frozenset[str], name: str | None) -> frozenset[str]:

@@ -109,6 +109,11 @@ class _Scope(Walk):
         assert isinstance(match.site, Call)
         subject = Subject(match.function, match.node, match.site, status, name)
         super().__init__(stage, subject, 0)
+        self.loud |= {
+            other.node
+            for role in (*check.roles, *check.needs_one)
+            for other in of_function(stage, role, match.function)
+        }
         self.succeeds = bool(match.binding.ok)
         self.opens = _sites(stage, check, check.roles, match.function, name)
         self.closes = _sites(stage, check, check.needs_one, match.function, name)
