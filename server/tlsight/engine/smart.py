@@ -60,7 +60,9 @@ def pointed(stage: Stage, rule: Property, life: Life, name: str) -> tuple[Fix, .
 def _edits(stage: Stage, life: Life, name: str) -> list[Edit]:
     subject = life.subject
     around = stage.unit.module.functions[subject.function]
-    if life.of("escaped", "lost"):
+    if life.of("lost"):
+        raise _Withheld(f"{name} is given another value")
+    if life.of("escaped"):
         raise _Withheld(f"{name} is handed to code that may keep it")
     if name in exposed(stage, subject.function):
         raise _Withheld(f"the address of {name} is taken")
