@@ -9,6 +9,8 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from tlsight.engine.callees import called
+from tlsight.engine.flow import leaving
 from tlsight.engine.index import tail
 from tlsight.engine.match import Match, call_matches
 from tlsight.engine.roles import Stage, is_spelled
@@ -153,7 +155,7 @@ def only_uses(stage: Stage, function: int, call: Call, number: int, kind: str) -
     `kind` is the type of the object. Where it is taken for anything else than such an object, or
     one that stays as it is, the function may keep it.
     """
-    declared = _declared(stage, function, call, number)
+    declared = declared_type(stage, function, call, number)
     if declared is None:
         return False
     if "*" in declared and "const" in declared.partition("*")[0].split():
@@ -161,7 +163,7 @@ def only_uses(stage: Stage, function: int, call: Call, number: int, kind: str) -
     return declared.count("*") == 1 and bare(declared) == kind and kind != "void"
 
 
-def _declared(stage: Stage, function: int, call: Call, number: int) -> str | None:
+def declared_type(stage: Stage, function: int, call: Call, number: int) -> str | None:
     """The type of a parameter, as clang says or the pages declare it."""
     declared = stage.unit.parameter_type(function, call, number)
     if declared is not None:
@@ -185,6 +187,17 @@ def _meant(stage: Stage, name: str) -> str:
         if macro is not None and macro.parameters is None and macro.body.isidentifier():
             return macro.body
     return name
+
+
+_LEAVING = re.compile(r"(?i)throw|raise|exit|abort|fatal|panic|longjmp|usage|(?:^|_)die(?:_|$)")
+
+
+def may_leave(unit: Unit, call: Call) -> bool:
+    """Whether a call may not come back: its name says so, or a function of the unit never ends."""
+    bodies = called(unit, call)
+    if bodies:
+        return all(0 not in leaving(unit, body) for body in bodies)
+    return _LEAVING.search(last_name(call)) is not None
 
 
 def is_plain_pointer(unit: Unit, function: int, name: str) -> bool:

@@ -22,10 +22,12 @@ from tlsight.engine.deeds import (
     OUT,
     Deed,
     addressed,
+    declared_type,
     deeds_of,
     exposed,
     is_declared,
     is_plain_pointer,
+    may_leave,
     named,
     only_uses,
 )
@@ -356,6 +358,7 @@ class Walk:
             state.valued
             or state.by
             or not look.names.isdisjoint(state.holders)
+            or look.leaves
             or (look.calls and any(self._is_shaken(name) for name in state.holders))
             or (look.names and any("." in name for name in state.holders))
         )
@@ -566,6 +569,8 @@ class Walk:
                 or self._misused(at, call.span, one, base)
             ]
         if not is_declared(self.stage, call):
+            if may_leave(self.unit, call):
+                return []
             states = [self._shaken(one) for one in states]
             states = [one for one in states if one.holders or one.valued]
         return states
@@ -657,7 +662,7 @@ class Walk:
         if state.status is Status.RELEASED and done == {"releases"}:
             return self._released_by(at, call, state)
         if state.status is Status.RELEASED:
-            if call.kind is CallKind.CALL and not isinstance(inner, Call):
+            if call.kind is CallKind.CALL and self._is_taken_for_one(call, number):
                 self.note("used", argument.span, at, state, holder=self._spelled(argument))
             return []
         kind = self._kind()
@@ -673,6 +678,11 @@ class Walk:
         if state.status is Status.TAKEN:
             return [state]
         return self._escapes(at, argument.span, state, self._reason(call, bool(bodies)))
+
+    def _is_taken_for_one(self, call: Call, number: int) -> bool:
+        """Whether a parameter is for such an object, and not for any address."""
+        declared = declared_type(self.stage, self.function, call, number)
+        return declared is not None and "*" in declared and bare(declared) == self._kind()
 
     def _released_by(self, at: int, call: Call, state: State) -> list[State]:
         if state.status in (Status.TAKEN, Status.RELEASED):
@@ -691,6 +701,8 @@ class Walk:
     def _kind(self) -> str:
         """The type of the object."""
         resource = self.subject.resource
+        if resource is None and self.subject.deed is not None:
+            resource = self.subject.deed.resource
         if resource is not None and resource.types:
             return resource.types[0]
         for name in self.found.names:
@@ -716,6 +728,8 @@ class _Look(NamedTuple):
     names: frozenset[str]
     """The variables and fields that it names, and the one that it declares."""
     calls: bool
+    leaves: bool
+    """Whether it may be the last of its way."""
 
 
 def _looks(unit: Unit, function: int) -> tuple[_Look, ...]:
@@ -723,12 +737,12 @@ def _looks(unit: Unit, function: int) -> tuple[_Look, ...]:
     known = unit.cache.get(key)
     if known is None:
         nodes = unit.module.functions[function].nodes
-        known = unit.cache[key] = tuple(_look(node) for node in nodes)
+        known = unit.cache[key] = tuple(_look(unit, node) for node in nodes)
     assert isinstance(known, tuple)
     return known
 
 
-def _look(node: Node) -> _Look:
+def _look(unit: Unit, node: Node) -> _Look:
     items = tuple(walk(node.evaluates)) if node.evaluates is not None else ()
     whole = tuple(parts(node.evaluates)) if node.evaluates is not None else ()
     names = {
@@ -738,7 +752,9 @@ def _look(node: Node) -> _Look:
     }
     if node.act is Act.DECLARE and node.variable is not None:
         names.add(node.variable.name)
-    return _Look(items, frozenset(names), any(isinstance(item, Call) for item in items))
+    calls = [item for item in items if isinstance(item, Call)]
+    leaves = any(may_leave(unit, call) for call in calls)
+    return _Look(items, frozenset(names), bool(calls), leaves)
 
 
 def _left(unit: Unit, function: int) -> int:
