@@ -189,7 +189,7 @@ def _meant(stage: Stage, name: str) -> str:
     return name
 
 
-_LEAVING = re.compile(r"(?i)throw|raise|exit|abort|fatal|panic|longjmp|usage|(?:^|_)die(?:_|$)")
+_LEAVING = re.compile(r"(?i)throw|raise|exit|abort|fatal|panic|longjmp|usage|bail|terminate|(?:^|_)quit|(?:^|_)die(?:_|$)")
 
 
 def may_leave(unit: Unit, call: Call) -> bool:
