@@ -64,7 +64,8 @@ def unbalanced(
             yield found
     elif not left and life.of("released"):
         told = f"what {match.spelled} opens is closed on every way"
-        related = tuple(Related(other.span, "here") for other in closes)
+        # Of one that nothing closes, nothing would be said: only one of several is shown.
+        related = (Related(closes[0].span, "here, among others"),) if len(closes) > 1 else ()
         yield from held(stage, rule, function, match.span, told, related)
     yield from _twice(stage, rule, check, match, name, closes)
 
