@@ -170,6 +170,33 @@ def test_smart_pointers_are_right(holder: str) -> None:
     assert [] == rules(text, "cpp")
 
 
+@pytest.mark.parametrize(
+    "declared",
+    [
+        "__attribute__((cleanup(drop))) X509 *x = X509_new();",
+        "X509 *x __attribute__((cleanup(drop))) = X509_new();",
+        "AUTO X509 *x = X509_new();",
+        "AUTO(X509) *x = X509_new();",
+        "AUTO X509 *x = NULL; x = X509_new();",
+    ],
+)
+def test_what_an_attribute_or_a_macro_may_release_is_not_claimed(declared: str) -> None:
+    assert [] == rules(f"void drop(X509 **); int f(void) {{ {declared} return x != NULL; }}")
+
+
+@pytest.mark.parametrize(
+    "declared",
+    [
+        "const X509 *y = NULL, *x = X509_new();",
+        "if (1) ; struct x509_st *x = X509_new();",
+        "/* one */ X509 *x /* two */ = X509_new();",
+        "X509 *x; x = X509_new();",
+    ],
+)
+def test_plain_declarations_are_understood(declared: str) -> None:
+    assert ["object-leaked"] == rules(f"int f(void) {{ {declared} return x != NULL; }}")
+
+
 def test_evidence_tells_who_holds_it() -> None:
     text = (
         "#include <memory>\nstruct D { void operator()(X509 *x) const { X509_free(x); } };"

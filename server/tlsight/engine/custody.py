@@ -19,8 +19,9 @@ from tlsight.engine.lives import Life, Status, Subject, Walk, done_to_parameter
 from tlsight.engine.match import Match
 from tlsight.engine.roles import Stage
 from tlsight.engine.unit import last_name, strip
-from tlsight.ir import Act, Call, Expr, Literal, Member, Name, walk
+from tlsight.ir import Act, Call, CallKind, Expr, Literal, Member, Name, walk
 from tlsight.rule import Binding, Form, Resource
+from tlsight.text import Span
 
 _DEPTH = 3
 _MEMORY = "memory"
@@ -53,11 +54,15 @@ class Custody:
         form = resource.release or Form("", "", ())
         binding = Binding(resource.id, (), (form,), "")
         spelled = last_name(expr) if isinstance(expr, Call) else form.name
-        site = expr if isinstance(expr, Call) else _NO_CALL
+        site = expr if isinstance(expr, Call) else _as_call(expr)
         return Match(binding, form, function, node, site, expr.span, spelled, {})
 
 
-_NO_CALL = Call.__new__(Call)
+def _as_call(expr: Expr) -> Call:
+    """An operator that releases something, as a call without arguments."""
+    start, end = expr.span
+    name = Name(expr.span, "", start)
+    return Call(expr.span, name, (), CallKind.CALL, start, Span(end, end))
 
 
 def custody(stage: Stage) -> Custody:

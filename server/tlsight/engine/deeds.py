@@ -15,7 +15,19 @@ from tlsight.engine.index import tail
 from tlsight.engine.match import Match, call_matches
 from tlsight.engine.roles import Stage, is_spelled
 from tlsight.engine.unit import Unit, bare, last_name, strip
-from tlsight.ir import Act, Call, CallKind, Cast, Evaluated, Expr, Member, Name, Unary, walk
+from tlsight.ir import (
+    Act,
+    Call,
+    CallKind,
+    Cast,
+    Evaluated,
+    Expr,
+    Member,
+    Name,
+    Unary,
+    Variable,
+    walk,
+)
 from tlsight.rule import Resource
 
 IT = "it"
@@ -189,7 +201,9 @@ def _meant(stage: Stage, name: str) -> str:
     return name
 
 
-_LEAVING = re.compile(r"(?i)throw|raise|exit|abort|fatal|panic|longjmp|usage|bail|terminate|(?:^|_)quit|(?:^|_)die(?:_|$)")
+_LEAVING = re.compile(
+    r"(?i)throw|raise|exit|abort|fatal|panic|longjmp|usage|bail|terminate|(?:^|_)quit|(?:^|_)die(?:_|$)"
+)
 
 
 def may_leave(unit: Unit, call: Call) -> bool:
@@ -205,6 +219,15 @@ def is_plain_pointer(unit: Unit, function: int, name: str) -> bool:
     found = unit.variables[function].get(name)
     if not found:
         return False
+    key = ("plain pointer", function, name)
+    known = unit.cache.get(key)
+    if known is None:
+        known = unit.cache[key] = _is_plain(unit, function, found)
+    return bool(known)
+
+
+def _is_plain(unit: Unit, function: int, found: tuple[Variable, ...]) -> bool:
+    parameters = unit.module.functions[function].parameters
     return all(
         not item.static
         and not item.type.startswith("static ")
@@ -212,9 +235,32 @@ def is_plain_pointer(unit: Unit, function: int, name: str) -> bool:
         and "&" not in item.type
         and "[" not in item.type
         and ("*" in item.type or re.search(r"\bauto\b", item.type) or _is_alias(unit, item.type))
-        and b"cleanup" not in unit.data[item.span.start : item.span.end + 80].partition(b";")[0]
+        and (item in parameters or _is_plainly_declared(unit, item))
         for item in found
     )
+
+
+_COMMENTS = re.compile(rb"//[^\n]*|/\*.*?\*/|^[ \t]*#[^\n]*", re.DOTALL | re.MULTILINE)
+_BEGINNING = re.compile(
+    rb".*(?:[;{}]|(?<!:):(?!:)|\b(?:for|if|while|switch)\s*\(|\belse\b)", re.DOTALL
+)
+_QUALIFIER = re.compile(
+    rb"\b(?:const|volatile|register|struct|class|typename|unsigned|signed|extern|restrict)\b"
+)
+_DECLARED = re.compile(rb"\s*[\w:]+(?:\s*\*)*\s*(?:[\w:]*\s*[=,].*)?", re.DOTALL)
+_FOLLOWING = re.compile(rb"\s*(?:[=;,):({]|$)")
+_BEFORE = 600
+"""Bytes before a name in which its declaration begins, and after it in which it goes on."""
+
+
+def _is_plainly_declared(unit: Unit, variable: Variable) -> bool:
+    """Whether a declaration has nothing but a type: no attribute or macro that may release."""
+    start, end = variable.name_span
+    head = _COMMENTS.sub(b" ", unit.data[max(0, start - _BEFORE) : start])
+    beginning = _BEGINNING.match(head)
+    words = _QUALIFIER.sub(b" ", head[beginning.end() if beginning is not None else 0 :])
+    rest = _COMMENTS.sub(b" ", unit.data[end : end + _BEFORE])
+    return bool(_DECLARED.fullmatch(words) and _FOLLOWING.match(rest))
 
 
 def _is_alias(unit: Unit, kind: str) -> bool:

@@ -120,8 +120,6 @@ class Life:
     events: tuple[Event, ...] = ()
     names: frozenset[str] = frozenset()
     """All names that held it."""
-    alone: bool = True
-    """Whether no other thing than this object can be in those names where it ends."""
     exhausted: bool = False
 
     def of(self, *kinds: str) -> tuple[Event, ...]:
@@ -161,7 +159,6 @@ class _Named(Ways):
 class _Found:
     events: dict[tuple[str, Span, int], Event] = field(default_factory=dict)
     names: set[str] = field(default_factory=set)
-    alone: bool = True
 
 
 class Walk:
@@ -213,7 +210,7 @@ class Walk:
         _spend(self.unit, self.function, len(self.parents))
         events = sorted(self.found.events.values(), key=lambda item: item.span)
         names = frozenset(self.found.names)
-        return Life(subject, tuple(events), names, self.found.alone)
+        return Life(subject, tuple(events), names)
 
     # From step to step.
 
