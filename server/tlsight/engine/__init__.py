@@ -15,6 +15,7 @@ from tlsight.engine.argument import Suites, check_argument
 from tlsight.engine.callback import check_callback
 from tlsight.engine.flow import has_given_up
 from tlsight.engine.index import Index, build
+from tlsight.engine.lives import has_lost_sight
 from tlsight.engine.match import tags_at
 from tlsight.engine.ownership import check_ownership
 from tlsight.engine.portrait import portrait
@@ -197,6 +198,15 @@ def unread(index: Index, unit: Unit) -> tuple[Unanalysed, ...]:
         )
         for number, function in enumerate(unit.module.functions)
         if has_given_up(unit, number)
+    ]
+    found += [
+        Unanalysed(
+            "it has too many ways through it to follow every object on each",
+            function.body,
+            function.name,
+        )
+        for number, function in enumerate(unit.module.functions)
+        if has_lost_sight(unit, number)
     ]
     return (*found, *_abandoned(index, unit))
 

@@ -31,7 +31,7 @@ from tlsight.engine.deeds import (
     named,
     only_uses,
 )
-from tlsight.engine.flow import give_up, leading
+from tlsight.engine.flow import leading
 from tlsight.engine.paths import Ways
 from tlsight.engine.roles import Stage
 from tlsight.engine.unit import Unit, bare, last_name, parts, strip
@@ -205,7 +205,7 @@ class Walk:
                 waiting += self._on(key, node, result)
             if len(self.parents) > most:
                 _spend(self.unit, self.function, len(self.parents))
-                give_up(self.unit, self.function)
+                self.unit.cache["lost sight", self.function] = True
                 return Life(subject, exhausted=True)
         _spend(self.unit, self.function, len(self.parents))
         events = sorted(self.found.events.values(), key=lambda item: item.span)
@@ -752,6 +752,11 @@ def _look(unit: Unit, node: Node) -> _Look:
     calls = [item for item in items if isinstance(item, Call)]
     leaves = any(may_leave(unit, call) for call in calls)
     return _Look(items, frozenset(names), bool(calls), leaves)
+
+
+def has_lost_sight(unit: Unit, function: int) -> bool:
+    """Whether an object of a function was not followed on all ways, for there are too many."""
+    return ("lost sight", function) in unit.cache
 
 
 def _left(unit: Unit, function: int) -> int:
