@@ -165,8 +165,30 @@ class Binding:
     """The block of the page that the text needs for `insert`."""
     note: str = ""
     """One clause for the message: what failure or this value means here."""
+    deed: str = ""
+    """What the call does to the life of an object, one of `DEEDS`; such a binding is a form of a
+    `[resource.ID]`, and plays its role for the engine of ownership only."""
+    resource: str = ""
+    """The id of the resource of which the object in `it`, in `out` or the result is one."""
     place: str = ""
     """`file:line` of the table on its page."""
+
+
+DEEDS = ("make", "lend", "release", "take", "share", "keep", "pass")
+"""What a call may do to the life of an object. Its role is the deed and the resource's kind."""
+
+
+@dataclass(frozen=True)
+class Resource:
+    """One `[resource.ID]` of a library page: objects that somebody must release, and how."""
+
+    id: str
+    kind: str
+    types: tuple[str, ...]
+    """The types of the objects; of a pointer to one of these it is known what it points to."""
+    release: Form | None
+    """The form that releases one, and takes nothing else."""
+    place: str = ""
 
 
 @dataclass(frozen=True)
@@ -287,6 +309,7 @@ class Library:
     traits: tuple[Trait, ...] = ()
     brought: Mapping[str, str] = field(default_factory=lambda: _NONE)
     """Code that fixes bring with them, by the name of its block."""
+    resources: tuple[Resource, ...] = ()
     place: str = ""
 
 

@@ -15,7 +15,9 @@ from tlsight.engine.argument import Suites, check_argument
 from tlsight.engine.callback import check_callback
 from tlsight.engine.flow import has_given_up
 from tlsight.engine.index import Index, build
+from tlsight.engine.lives import has_lost_sight
 from tlsight.engine.match import tags_at
+from tlsight.engine.ownership import check_ownership
 from tlsight.engine.portrait import portrait
 from tlsight.engine.result import check_result
 from tlsight.engine.roles import Stage, abandoned, played
@@ -114,6 +116,8 @@ def _checked(stage: Stage, rule: Property, suites: Suites) -> Iterator[Finding |
             yield from check_callback(stage, rule, item)
         elif rule.kind == "taint":
             yield from check_taint(stage, rule, item)
+        elif rule.kind == "ownership":
+            yield from check_ownership(stage, rule, item)
         elif rule.kind == "typestate":
             yield from check_typestate(stage, rule, item)
 
@@ -125,7 +129,7 @@ def described(index: Index, unit: Unit, offset: int) -> Portrait | None:
 
 def known_names(index: Index) -> frozenset[str]:
     """The names that play a role on a page: a use of a macro of this name is a call."""
-    return frozenset(name for name, forms in index.calls.items() if forms)
+    return frozenset((*index.calls, *index.deeds))
 
 
 _IGNORE = re.compile(r"tlsight-ignore\s+([\w-]+(?:\s*,\s*[\w-]+)*)\s*:\s*(\S.*)")
@@ -194,6 +198,15 @@ def unread(index: Index, unit: Unit) -> tuple[Unanalysed, ...]:
         )
         for number, function in enumerate(unit.module.functions)
         if has_given_up(unit, number)
+    ]
+    found += [
+        Unanalysed(
+            "it has too many ways through it to follow every object on each",
+            function.body,
+            function.name,
+        )
+        for number, function in enumerate(unit.module.functions)
+        if has_lost_sight(unit, number)
     ]
     return (*found, *_abandoned(index, unit))
 

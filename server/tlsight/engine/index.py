@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from types import MappingProxyType
 
 from tlsight.ir import Declarations, Macro
-from tlsight.rule import Binding, Form, Releases, Rulebook, Vocabulary
+from tlsight.rule import Binding, Form, Releases, Resource, Rulebook, Vocabulary
 
 Forms = Mapping[str, tuple[tuple[Binding, Form], ...]]
 
@@ -41,6 +42,24 @@ class Index:
     declarations: tuple[Declarations, ...]
     """What the library pages declare."""
     releases: tuple[Releases, ...]
+    deeds: Forms = field(default_factory=lambda: MappingProxyType({}))
+    """What is done to the lives of objects, in the same way as `calls`."""
+
+    @cached_property
+    def of_deeds(self) -> Index:
+        """The same index, with deeds in the place of what plays a role elsewhere."""
+        return replace(self, calls=self.deeds, fields={}, typed={}, deeds={})
+
+    @cached_property
+    def resources(self) -> Mapping[str, Resource]:
+        """All resources by id."""
+        known = (item for found in self.rulebook.libraries.values() for item in found.resources)
+        return {item.id: item for item in known}
+
+    @cached_property
+    def resource_types(self) -> Mapping[str, str]:
+        """The resource of which an object of a type is one."""
+        return {name: item.id for item in self.resources.values() for name in item.types}
 
     def vocabulary(self, binding: Binding, name: str) -> Vocabulary | None:
         """The vocabulary of a binding's library, or of the only library that has it."""
@@ -84,10 +103,12 @@ def build(
     calls: dict[str, list[tuple[Binding, Form]]] = {}
     fields: dict[str, list[tuple[Binding, Form]]] = {}
     typed: dict[str, list[tuple[Binding, Form]]] = {}
+    deeds: dict[str, list[tuple[Binding, Form]]] = {}
     for library in rulebook.libraries.values():
         for binding in library.bindings:
             for form in binding.forms:
                 table = typed if form.typed else fields if form.field else calls
+                table = deeds if binding.deed else table
                 table.setdefault(form.name, []).append((binding, form))
     known = tuple(prefix for library in rulebook.libraries.values() for prefix in library.prefixes)
     return Index(
@@ -100,6 +121,7 @@ def build(
         MappingProxyType(_numbers(declarations)),
         tuple(declarations),
         tuple(item.releases for item in rulebook.libraries.values() if item.releases),
+        _frozen(deeds),
     )
 
 

@@ -320,13 +320,25 @@ class Objects:
         return place
 
     def wraps(self, call: Call) -> bool:
-        """Whether a call only moves, or wraps, the one object that it is handed."""
-        if len(call.arguments) != 1 or not isinstance(call.callee, Name):
+        """Whether a call only moves, or wraps, the one object that it is handed.
+
+        A smart pointer may be handed what releases it as well.
+        """
+        if not call.arguments or not isinstance(call.callee, Name):
             return False
         kind = call.callee.text
+        if call.kind is CallKind.CONSTRUCT and len(call.arguments) <= 2 and self._is_smart(kind):
+            return True
+        if len(call.arguments) != 1:
+            return False
         if call.kind not in (CallKind.CONSTRUCT, CallKind.NEW):
             return kind.startswith("std::")
         return "<" in kind or not self.stage.index.declares(bare(kind))
+
+    def _is_smart(self, kind: str) -> bool:
+        """Whether a class is one of smart pointers: it shows what it holds, and lets it go."""
+        record = self.unit.record_name(kind)
+        return all(self.unit.methods(record, name) for name in _SMART)
 
     def _call(self, number: int, call: Call) -> None:
         """Effect: what is handed to functions of the unit is theirs; other code opens it."""
@@ -557,6 +569,10 @@ class Objects:
         if not isinstance(value, Unary) or value.operator != "&":
             return False
         return may_write(self.stage, match.function, match.site, position, expr)
+
+
+_SMART = ("get", "reset")
+"""The methods by which a smart pointer is known."""
 
 
 def objects(stage: Stage) -> Objects:

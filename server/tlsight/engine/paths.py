@@ -61,7 +61,7 @@ def endings(
     key = ("endings", function, tuple(sorted(handed.items())))
     if key not in stage.unit.cache:
         stage.unit.cache[key] = None  # for a function that calls itself
-        stage.unit.cache[key] = _Walk(stage, function, depth).run(handed)
+        stage.unit.cache[key] = Ways(stage, function, depth).run(handed)
     known = stage.unit.cache[key]
     assert known is None or isinstance(known, tuple)
     return known
@@ -95,7 +95,7 @@ def walked(
     within: frozenset[int] | None = None,
 ) -> tuple[frozenset[int], frozenset[int | None]]:
     """The same nodes, and the numbers that are returned on the way (None: not known)."""
-    walk_ = _Walk(stage, function, _DEPTH, assumed, frozenset(stops) - {start}, within)
+    walk_ = Ways(stage, function, _DEPTH, assumed, frozenset(stops) - {start}, within)
     found = walk_.run(handed, start)
     if found is None:
         give_up(stage.unit, function)
@@ -190,8 +190,8 @@ def _acts(unit: Unit, function: int) -> tuple[tuple[Expr, ...], ...]:
     return known
 
 
-class _Walk:
-    """One walk through a function."""
+class Ways:
+    """One walk through a function: what its steps and tests tell of the numbers of its locals."""
 
     def __init__(
         self,
@@ -228,12 +228,12 @@ class _Walk:
             numbers = dict(state)
             if node.act is Act.RETURN:
                 for expr in self._arms(at, node.expr, numbers):
-                    value = self._value(at, expr, numbers) if expr is not None else None
+                    value = self.value(at, expr, numbers) if expr is not None else None
                     found[Ending(value, node.span, expr)] = None
                 continue
-            self._act(at, node, numbers)
+            self.act(at, node, numbers)
             for edge in node.next:
-                reached = self._along(at, node, edge, numbers)
+                reached = self.along(at, node, edge, numbers)
                 if reached is None:
                     continue
                 step = (edge.target, frozenset(reached.items()))
@@ -251,14 +251,18 @@ class _Walk:
         inner = expr.expr if isinstance(expr, Evaluated) else expr
         if not isinstance(inner, Conditional):
             return (expr,)
-        if self._value(at, inner.condition, numbers) is not None:
+        if self.value(at, inner.condition, numbers) is not None:
             return (expr,)
         return (
             *self._arms(at, inner.then, numbers),
             *self._arms(at, inner.otherwise, numbers),
         )
 
-    def _act(self, at: int, node: Node, numbers: dict[str, int]) -> None:
+    def named(self, expr: Expr) -> str | None:
+        """The name under which the number of an expression is kept."""
+        return path(expr)
+
+    def act(self, at: int, node: Node, numbers: dict[str, int]) -> None:
         """Effect: notes what a node does to the locals."""
         for expr in self.acts[at]:
             self._evaluate(at, expr, numbers)
@@ -267,14 +271,14 @@ class _Walk:
 
     def _evaluate(self, at: int, expr: Expr, numbers: dict[str, int]) -> None:
         if isinstance(expr, Assign):
-            name = path(expr.target)
+            name = self.named(expr.target)
             if name is not None:
                 self._set(at, name, expr.value if expr.operator == "=" else None, numbers)
         elif isinstance(expr, Unary):
-            numbers.pop(path(expr.operand) or "", None)
+            numbers.pop(self.named(expr.operand) or "", None)
         elif isinstance(expr, Call):
             for number, argument in enumerate(expr.arguments):
-                if (name := path(argument)) in numbers and self._is_written(expr, number):
+                if (name := self.named(argument)) in numbers and self._is_written(expr, number):
                     numbers.pop(name or "", None)
 
     def _is_written(self, call: Call, argument: int) -> bool:
@@ -283,29 +287,29 @@ class _Walk:
         return kind.rstrip().endswith("&") and "const" not in kind
 
     def _set(self, at: int, name: str, value: Expr | None, numbers: dict[str, int]) -> None:
-        number = self._value(at, value, numbers) if value is not None else None
+        number = self.value(at, value, numbers) if value is not None else None
         if number is None:
             numbers.pop(name, None)
         else:
             numbers[name] = number
 
-    def _along(
+    def along(
         self, at: int, node: Node, edge: Edge, numbers: dict[str, int]
     ) -> dict[str, int] | None:
         """What is known past an edge; None if it is not taken."""
         if node.act is Act.TEST and isinstance(edge.when, bool) and node.expr is not None:
-            value = self._value(at, node.expr, numbers)
+            value = self.value(at, node.expr, numbers)
             if value is not None and bool(value) != edge.when:
                 return None
             return {**numbers, **self._told(at, node.expr, edge.when, numbers)}
         if node.act is Act.SWITCH and isinstance(edge.when, tuple) and node.expr is not None:
-            value = self._value(at, node.expr, numbers)
-            cases = [self._value(at, case.value, {}) for case in edge.when if case.value]
+            value = self.value(at, node.expr, numbers)
+            cases = [self.value(at, case.value, {}) for case in edge.when if case.value]
             default = any(case.value is None for case in edge.when)
             elsewhere = not default or value in self._cases(at, node)
             if value is not None and None not in cases and value not in cases and elsewhere:
                 return None
-            name = path(node.expr)
+            name = self.named(node.expr)
             if name and len(cases) == 1 and not default and cases[0] is not None:
                 return {**numbers, name: cases[0]}
         return dict(numbers)
@@ -313,7 +317,7 @@ class _Walk:
     def _cases(self, at: int, node: Node) -> set[int | None]:
         """The numbers of all cases of a switch."""
         return {
-            self._value(at, case.value, {})
+            self.value(at, case.value, {})
             for edge in node.next
             if isinstance(edge.when, tuple)
             for case in edge.when
@@ -327,34 +331,34 @@ class _Walk:
             return self._told(at, test.operand, not holds, numbers)
         if isinstance(test, Binary) and test.operator in ("==", "!="):
             for side, other in ((test.left, test.right), (test.right, test.left)):
-                name, value = path(side), self._value(at, other, numbers)
+                name, value = self.named(side), self.value(at, other, numbers)
                 if name and value is not None and holds == (test.operator == "=="):
                     return {name: value}
             return {}
         target = test.target if isinstance(test, Assign) else test
-        name = path(target) if not holds and not isinstance(target, Call) else None
+        name = self.named(target) if not holds and not isinstance(target, Call) else None
         return {name: 0} if name and self._is_local(name) else {}
 
     def _is_local(self, name: str) -> bool:
         return self.stage.unit.is_local(self.function, name.partition(".")[0])
 
-    def _value(self, at: int, expr: Expr, numbers: Numbers) -> int | None:
+    def value(self, at: int, expr: Expr, numbers: Numbers) -> int | None:
         """The number that an expression has for certain."""
         if isinstance(expr, (Cast, Evaluated)):
-            return self._value(at, expr.operand if isinstance(expr, Cast) else expr.expr, numbers)
+            return self.value(at, expr.operand if isinstance(expr, Cast) else expr.expr, numbers)
         if isinstance(expr, Literal):
             if expr.kind == "null":
                 return 0
             return int(expr.value) if isinstance(expr.value, int) else None
         if isinstance(expr, Assign):
-            return self._value(at, expr.value, numbers) if expr.operator == "=" else None
+            return self.value(at, expr.value, numbers) if expr.operator == "=" else None
         if isinstance(expr, Unary):
             return self._unary(at, expr, numbers)
         if isinstance(expr, Binary):
             return self._binary(at, expr, numbers)
         if isinstance(expr, Conditional):
             return self._conditional(at, expr, numbers)
-        name = path(expr) if not isinstance(expr, Call) else None
+        name = self.named(expr) if not isinstance(expr, Call) else None
         if name is not None and name in numbers:
             return numbers[name]
         if isinstance(expr, Call):
@@ -374,14 +378,14 @@ class _Walk:
         return known
 
     def _unary(self, at: int, expr: Unary, numbers: Numbers) -> int | None:
-        value = self._value(at, expr.operand, numbers)
+        value = self.value(at, expr.operand, numbers)
         if value is None:
             return None
         return {"!": int(not value), "-": -value, "+": value, "~": ~value}.get(expr.operator)
 
     def _binary(self, at: int, expr: Binary, numbers: Numbers) -> int | None:
-        left = self._value(at, expr.left, numbers)
-        right = self._value(at, expr.right, numbers)
+        left = self.value(at, expr.left, numbers)
+        right = self.value(at, expr.right, numbers)
         if expr.operator == ",":
             return right
         if expr.operator == "&&":
@@ -410,9 +414,9 @@ class _Walk:
         return results.get(expr.operator)
 
     def _conditional(self, at: int, expr: Conditional, numbers: Numbers) -> int | None:
-        condition = self._value(at, expr.condition, numbers)
-        then = self._value(at, expr.then, numbers)
-        otherwise = self._value(at, expr.otherwise, numbers)
+        condition = self.value(at, expr.condition, numbers)
+        then = self.value(at, expr.then, numbers)
+        otherwise = self.value(at, expr.otherwise, numbers)
         if condition is not None:
             return then if condition else otherwise
         return then if then == otherwise else None
@@ -431,7 +435,7 @@ class _Walk:
             given = {
                 parameter.name: number
                 for parameter, argument in zip(parameters, call.arguments, strict=False)
-                if (number := self._value(at, argument, numbers)) is not None
+                if (number := self.value(at, argument, numbers)) is not None
             }
             ends = endings(self.stage, target, given, self.depth - 1)
             values |= {None} if not ends else {end.value for end in ends}

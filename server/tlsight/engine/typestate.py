@@ -20,6 +20,7 @@ from tlsight.engine.reaches import reaching
 from tlsight.engine.report import excused, finding, held, undecided
 from tlsight.engine.retries import differing
 from tlsight.engine.roles import Stage, played
+from tlsight.engine.scopes import unbalanced
 from tlsight.finding import Evidence, Finding, Fix, Related
 from tlsight.rule import Check, Property
 from tlsight.text import Span
@@ -41,6 +42,10 @@ def check_typestate(stage: Stage, rule: Property, check: Check) -> Iterator[Find
     if check.wrong == "differs":
         for match in matches:
             yield from _repeated(stage, rule, check, match)
+        return
+    if check.wrong == "unbalanced":
+        for match in matches:
+            yield from unbalanced(stage, rule, check, match)
         return
     done: set[Place] = set()
     for match in matches:

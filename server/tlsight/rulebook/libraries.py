@@ -27,6 +27,7 @@ from tlsight.rule import (
 )
 from tlsight.rulebook.forms import BadForm, is_named, read_form
 from tlsight.rulebook.markdown import Fence, Page
+from tlsight.rulebook.owning import read_resource
 from tlsight.rulebook.table import Table, nearest, read_tables
 
 READS = ("name", "flags", "list", "text", "suites")
@@ -67,6 +68,7 @@ def _read_page(library_id: str, page: Page) -> tuple[Library, list[Problem]]:
         for name, entry in table.tables_by_name("values")
         if (vocabulary := _vocabulary(name, entry)) is not None
     }
+    resources = [read_resource(library_id, *item) for item in table.tables_by_name("resource")]
     suites = table.table("suites")
     releases = table.table("releases")
     folders = table.texts("include-folders")
@@ -75,7 +77,8 @@ def _read_page(library_id: str, page: Page) -> tuple[Library, list[Problem]]:
     library = Library(
         id=library_id,
         title=page.title.partition(":")[0].strip(),
-        bindings=bindings,
+        bindings=(*bindings, *(binding for _, found in resources for binding in found)),
+        resources=tuple(resource for resource, _ in resources),
         vocabularies=vocabularies,
         headers=_headers(library_id, page, table.problems),
         brought=_brought(page),
@@ -106,6 +109,11 @@ def _joined(library: Library, more: Library, problems: list[Problem]) -> Library
         if binding.id in ids:
             message = f"'call.{binding.id}' is stated at {ids[binding.id]} too"
             problems.append(Problem(binding.place, message))
+    known = {resource.id for resource in library.resources}
+    for resource in more.resources:
+        if resource.id in known:
+            message = f"'resource.{resource.id}' is stated on another page of this folder too"
+            problems.append(Problem(resource.place, message))
     for name in more.vocabularies:
         if name in library.vocabularies:
             message = f"'values.{name}' is stated on another page of this folder too"
@@ -131,6 +139,7 @@ def _joined(library: Library, more: Library, problems: list[Problem]) -> Library
         suites=library.suites or more.suites,
         releases=library.releases or more.releases,
         traits=(*library.traits, *more.traits),
+        resources=(*library.resources, *more.resources),
     )
 
 

@@ -16,7 +16,7 @@ from tlsight.rulebook.markdown import Page
 from tlsight.rulebook.table import Table, nearest, read_tables
 
 ASPECTS = ("practice", "errors", "cookie", "memory", "integrity", "input")
-KINDS = ("argument", "result", "callback", "typestate", "taint")
+KINDS = ("argument", "result", "callback", "typestate", "taint", "ownership")
 JUDGEMENTS = ("judge", "minimum", "needs", "constant", "matches", "capacity")
 WRONGS = (
     "unchecked",
@@ -37,8 +37,16 @@ CALLBACK_WRONGS = (
     "length-trusted",
     "overflows",
 )
-TYPESTATE_WRONGS = ("never", "not-before", "reaches", "left-over", "differs")
+TYPESTATE_WRONGS = ("never", "not-before", "reaches", "left-over", "differs", "unbalanced")
 TAINT_WRONGS = ("compared", "unbounded", "unterminated", "arrives", "unexamined", "kept")
+OWNERSHIP_WRONGS = (
+    "leaked",
+    "freed-twice",
+    "used-after-free",
+    "mismatched",
+    "borrowed-freed",
+    "by-hand",
+)
 TAGS = ("deprecated",)
 PLACEHOLDERS = (
     "call",
@@ -224,6 +232,8 @@ def _check(kind: str, table: Table) -> Check:
             table.complain(
                 "'given' and 'needs-one' are asked of the object that 'on' names", "wrong"
             )
+    elif kind == "ownership":
+        _check_wrong(table, check, kind, OWNERSHIP_WRONGS)
     for word in ("sinks", "sources", "through", "better", "tied"):
         names = getattr(check, word)
         for name in (names,) if isinstance(names, str) and names else names:
@@ -265,7 +275,7 @@ def _check_wrong(table: Table, check: Check, kind: str, wrongs: tuple[str, ...])
         ("results", ("left-over", "differs")),
         ("past", ("kept",)),
         ("instead", ("left-over",)),
-        ("needs-one", ("never", "not-before", "left-over", "differs")),
+        ("needs-one", ("never", "not-before", "left-over", "differs", "unbalanced")),
     ):
         if check.wrong in needing and not getattr(check, word.replace("-", "_")):
             table.complain(f"'{check.wrong}' needs '{word}'", "wrong")

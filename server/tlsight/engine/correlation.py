@@ -1,0 +1,343 @@
+"""Tests of a function that are made more than once: they come out alike while nothing is changed.
+
+`if (flag) make(); … if (flag) release();` makes and releases, or does neither. Comparisons of one
+name with small numbers are kept as the set of what it may be, other tests by their text. The same
+holds of preprocessor conditions.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Union
+
+from tlsight.engine.deeds import named
+from tlsight.engine.flow import definitions, predecessors
+from tlsight.engine.outcomes import ALL, Outcomes, compare
+from tlsight.engine.unit import Unit, parts, strip
+from tlsight.ir import (
+    Act,
+    Assign,
+    Binary,
+    Call,
+    Conditional,
+    Evaluated,
+    Expr,
+    Literal,
+    Member,
+    Name,
+    Node,
+    Unary,
+    walk,
+)
+
+Outcome = Union[bool, Outcomes]
+Kept = frozenset[tuple[str, Outcome]]
+Tags = frozenset[tuple[str, bool]]
+
+_FLIPPED = {"==": "==", "!=": "!=", "<": ">", ">": "<", "<=": ">=", ">=": "<="}
+
+
+@dataclass(frozen=True, slots=True)
+class _Test:
+    """A test: what it is kept under, and what is told if it holds and if it does not."""
+
+    key: str
+    holds: Outcome
+    fails: Outcome
+    names: frozenset[str]
+
+
+@dataclass(frozen=True)
+class Tests:
+    """The tests of a function that say something of each other."""
+
+    of: Mapping[int, _Test]
+    """By step."""
+    conditions: Mapping[int, _Test]
+    """Conditions inside expressions that were tested in earlier steps, by identity."""
+    changes: Mapping[int, frozenset[str]]
+    """The names that a step gives another value."""
+    names: frozenset[str]
+    """The names that some test or condition looks at, or that are given to such a name."""
+    repeated: frozenset[str]
+    """The preprocessor conditions that stand in several places."""
+    homes: Mapping[int, int]
+    """For a call that was evaluated before its statement, by anchor: the step of the statement."""
+    live: tuple[frozenset[str], ...]
+    """For each step, what is still asked for from there on: names, keys and conditions."""
+
+    def told(self, at: int, holds: bool, kept: Kept) -> Kept | None:
+        """What is known past a test that came out one way; None if it cannot."""
+        test = self.of.get(at)
+        if test is None:
+            return kept
+        told = test.holds if holds else test.fails
+        known = dict(kept)
+        if test.key in known:
+            had = known[test.key]
+            if isinstance(had, bool) or isinstance(told, bool):
+                return kept if had == told else None
+            told = had & told
+            if not told:
+                return None
+        known[test.key] = told
+        return frozenset(known.items())
+
+    def came_out(self, condition: Expr, kept: Kept) -> bool | None:
+        """How a condition came out that was tested before; None if that is not known."""
+        test = self.conditions.get(id(condition))
+        known = dict(kept).get(test.key) if test is not None else None
+        if test is None or known is None:
+            return None
+        if isinstance(known, bool) or isinstance(test.holds, bool):
+            return known == test.holds
+        if not isinstance(test.fails, bool):
+            if known <= test.holds:
+                return True
+            if known <= test.fails:
+                return False
+        return None
+
+    def after(self, at: int, kept: Kept) -> Kept:
+        """What is still known after a step."""
+        changed = self.changes.get(at)
+        if not changed or not kept:
+            return kept
+        return frozenset(item for item in kept if not self._names(item[0]) & changed)
+
+    def _names(self, key: str) -> frozenset[str]:
+        return next((test.names for test in self._all() if test.key == key), frozenset())
+
+    def _all(self) -> Iterator[_Test]:
+        yield from self.of.values()
+        yield from self.conditions.values()
+
+    def is_pending(self, anchor: int, at: int) -> bool:
+        """Whether the value of a call is asked for in a later step than this one."""
+        home = self.homes.get(anchor)
+        return home is not None and home != at
+
+    def along(self, tags: Tags, target: Node) -> Tags | None:
+        """The preprocessor conditions known past an edge; None if they contradict each other."""
+        if not self.repeated or not target.tags:
+            return tags
+        new = {(tag.condition, tag.holds) for tag in target.tags if tag.condition in self.repeated}
+        if any((condition, not holds) in tags for condition, holds in new):
+            return None
+        return tags | new
+
+
+def tests_of(unit: Unit, function: int) -> Tests:
+    """The tests of a function."""
+    key = ("tests", function)
+    known = unit.cache.get(key)
+    if known is None:
+        known = unit.cache[key] = _tests_of(unit, function)
+    assert isinstance(known, Tests)
+    return known
+
+
+def _tests_of(unit: Unit, function: int) -> Tests:
+    nodes = unit.module.functions[function].nodes
+    found: dict[int, _Test] = {}
+    inner: dict[int, _Test] = {}
+    names: set[str] = set()
+    forks: Counter[str] = Counter()
+    homes: dict[int, int] = {}
+    for at, node in enumerate(nodes):
+        for condition in {tag.condition for tag in node.tags} if node.act is Act.JOIN else ():
+            forks[condition] += 1
+        if node.expanded or node.evaluates is None:
+            continue
+        if node.act in (Act.TEST, Act.SWITCH) and node.expr is not None:
+            names |= _names_in(node.expr)
+            if not node.loop and node.act is Act.TEST:
+                found[at] = _test(unit, node.expr)
+        for item in walk(node.evaluates):
+            if isinstance(item, Evaluated):
+                homes.update({call.anchor: at for call in parts(item) if isinstance(call, Call)})
+        for item in parts(node.evaluates):
+            if isinstance(item, Conditional):
+                inner[id(item.condition)] = _test(unit, item.condition)
+                names |= _names_in(item.condition)
+    counts = Counter(test.key for test in found.values())
+    counts.update({test.key for test in inner.values()})
+    changes: dict[int, set[str]] = {}
+    for name, items in definitions(unit, function).items():
+        for definition in items:
+            if definition.kind != "touch":
+                changes.setdefault(definition.node, set()).add(name)
+    names |= _sources(unit, function, names)
+    repeated = frozenset(condition for condition, count in forks.items() if count > 2)
+    kept = {at: test for at, test in found.items() if counts[test.key] > 1}
+    inside = {at: test for at, test in inner.items() if counts[test.key] > 1}
+    asked, ended = _asked(unit, function, kept, inside, names, repeated)
+    return Tests(
+        kept,
+        inside,
+        {at: frozenset(items) for at, items in changes.items()},
+        frozenset(names),
+        repeated,
+        homes,
+        live(nodes, predecessors(unit, function), asked, ended),
+    )
+
+
+def _asked(
+    unit: Unit,
+    function: int,
+    tests: Mapping[int, _Test],
+    conditions: Mapping[int, _Test],
+    names: set[str],
+    repeated: frozenset[str],
+) -> tuple[Mapping[int, set[str]], Mapping[int, set[str]]]:
+    """What each step asks for, and what it gives a new value before anybody asks again."""
+    asked: dict[int, set[str]] = {}
+    ended: dict[int, set[str]] = {}
+    by_name: dict[str, set[str]] = {}
+    for test in (*tests.values(), *conditions.values()):
+        for name in test.names:
+            by_name.setdefault(name, set()).add(test.key)
+    for at, node in enumerate(unit.module.functions[function].nodes):
+        mine = {tag.condition for tag in node.tags if tag.condition in repeated}
+        if at in tests:
+            mine.add(tests[at].key)
+        for item in parts(node.evaluates) if node.evaluates is not None else ():
+            if isinstance(item, (Name, Member)):
+                mine |= {named(item) or ""} & names
+            elif isinstance(item, Conditional) and id(item.condition) in conditions:
+                mine.add(conditions[id(item.condition)].key)
+        if mine:
+            asked[at] = mine
+    for name, items in definitions(unit, function).items():
+        for definition in items:
+            if definition.kind == "value":
+                gone = ended.setdefault(definition.node, set())
+                gone |= {name, *by_name.get(name, ())}
+    for at, mine in asked.items():
+        target = _target(unit.module.functions[function].nodes[at])
+        if target is not None:
+            mine.discard(target)
+    return asked, ended
+
+
+def _target(node: Node) -> str | None:
+    """The name that a step only gives a value to."""
+    expr = node.evaluates
+    if node.act is not Act.EVALUATE or not isinstance(expr, Assign) or expr.operator != "=":
+        return None
+    name = named(expr.target)
+    used = {named(item) for item in parts(expr.value) if isinstance(item, (Name, Member))}
+    return None if name in used else name
+
+
+def live(
+    nodes: Sequence[Node],
+    before: Sequence[Sequence[int]],
+    asked: Mapping[int, set[str]],
+    ended: Mapping[int, set[str]],
+) -> tuple[frozenset[str], ...]:
+    """For each step what it, or one that follows it, asks for: sets as bits, kept once each."""
+    words = sorted({word for items in asked.values() for word in items})
+    bit = {word: 1 << number for number, word in enumerate(words)}
+    use = [sum(bit[word] for word in asked.get(at, ())) for at in range(len(nodes))]
+    end = [sum(bit.get(word, 0) for word in ended.get(at, ())) for at in range(len(nodes))]
+    found = list(use)
+    waiting = [at for at in range(len(nodes)) if use[at]]
+    while waiting:
+        at = waiting.pop()
+        for earlier in before[at]:
+            whole = found[earlier] | use[earlier] | (found[at] & ~end[earlier])
+            if whole != found[earlier]:
+                found[earlier] = whole
+                waiting.append(earlier)
+    known: dict[int, frozenset[str]] = {}
+    for mask in found:
+        if mask not in known:
+            known[mask] = frozenset(word for word in words if bit[word] & mask)
+    return tuple(known[mask] for mask in found)
+
+
+def _sources(unit: Unit, function: int, names: set[str]) -> set[str]:
+    """The names whose values are given to one of these."""
+    found: set[str] = set()
+    for name in names:
+        for definition in definitions(unit, function).get(name, ()):
+            value = strip(definition.value) if definition.value is not None else None
+            if isinstance(value, (Name, Member)) and (other := named(value)) is not None:
+                found.add(other)
+    return found
+
+
+def _names_in(expr: Expr) -> set[str]:
+    return {
+        name
+        for item in parts(expr)
+        if isinstance(item, (Name, Member)) and (name := named(item)) is not None
+    }
+
+
+def _test(unit: Unit, expr: Expr) -> _Test:
+    inner = strip(expr)
+    negated = False
+    while isinstance(inner, Unary) and inner.operator == "!":
+        inner, negated = strip(inner.operand), not negated
+    names = frozenset(_names_in(inner))
+    told = _compared(inner)
+    if told is not None:
+        key, outcomes = told
+        others = frozenset(ALL) - outcomes
+        return _Test(key, *((others, outcomes) if negated else (outcomes, others)), names)
+    turned = False
+    text = _text(unit, inner)
+    if isinstance(inner, Binary) and inner.operator in ("==", "!="):
+        turned = inner.operator == "!="
+        text = f"{_text(unit, inner.left)}=={_text(unit, inner.right)}"
+    holds = negated == turned
+    return _Test(text, holds, not holds, names)
+
+
+def _text(unit: Unit, expr: Expr) -> str:
+    """The text of an expression, without blanks and brackets around it."""
+    data = unit.data[expr.span.start : expr.span.end]
+    return "".join(data.decode(errors="replace").split())
+
+
+def _compared(expr: Expr) -> tuple[str, Outcomes] | None:
+    """A name that is compared with a small number, or tested itself: what it is if that holds."""
+    if isinstance(expr, Assign):
+        expr = strip(expr.target)
+    if isinstance(expr, (Name, Member)):
+        name = named(expr)
+        return (f"={name}", frozenset(ALL) - {0}) if name is not None else None
+    if not isinstance(expr, Binary) or expr.operator not in _FLIPPED:
+        return None
+    for side, other, operator in (
+        (expr.left, expr.right, expr.operator),
+        (expr.right, expr.left, _FLIPPED[expr.operator]),
+    ):
+        side = strip(side)
+        if isinstance(side, Assign):
+            side = strip(side.target)
+        name = named(side) if not isinstance(side, Call) else None
+        number = _small(other)
+        if name is not None and number is not None:
+            return f"={name}", frozenset(item for item in ALL if compare(item, operator, number))
+    return None
+
+
+def _small(expr: Expr) -> int | None:
+    inner = strip(expr)
+    if isinstance(inner, Name) and inner.text in ("true", "false"):
+        return int(inner.text == "true")
+    sign = 1
+    if isinstance(inner, Unary) and inner.operator == "-":
+        inner, sign = strip(inner.operand), -1
+    if not isinstance(inner, Literal):
+        return None
+    if inner.kind == "null":
+        return 0
+    number = inner.value if isinstance(inner.value, int) else None
+    return sign * number if number is not None and abs(number) < ALL[-1] else None
