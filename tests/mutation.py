@@ -85,7 +85,7 @@ def _ways(
     elif rule.kind == "typestate" and "reaches" in mistakes:
         for place in places:
             yield from _whole("move the call", _moved(root, data, place, item.span))
-    elif rule.kind == "typestate":
+    elif rule.kind == "typestate" or (rule.kind == "secret" and "left" in mistakes):
         yield from _whole("delete the call", [_deleted_call(root, data, place) for place in places])
     elif rule.kind == "argument":
         for text in _worse(book, rule, item, data[item.span.start : item.span.end].decode()):

@@ -107,6 +107,10 @@ class Callback:
     """The types of its parameters, where a function that has them, and a name that matches `named`,
     is taken for one even if the text does not install it."""
     named: str = ""
+    bounds: Mapping[str, str] = field(default_factory=lambda: _NONE)
+    """The parameter that says how many bytes another one has room for."""
+    refusal: str = ""
+    """What it returns where it has nothing to give."""
 
 
 @dataclass(frozen=True)
@@ -369,6 +373,8 @@ class Check:
     """A role: `given` and `needs_one` are asked of the object that it yields its result from."""
     near: str = ""
     """A regular expression: only where it matches a name in what was found, or around it."""
+    bytes: bool = False
+    """Only what is shown byte by byte, or written out as such; a text is something else."""
     unmeasured: bool = False
     """Only where the result of the call in `roles` is not compared with what another call says."""
     decides: bool = False
@@ -436,7 +442,7 @@ class Property:
     aspect: str
     title: str
     kind: str
-    """argument, result, callback or typestate; further kinds are later engines."""
+    """argument, result, callback, typestate, taint or secret: the engine that decides it."""
     severity: Severity
     cwe: tuple[int, ...]
     checks: tuple[Check, ...]

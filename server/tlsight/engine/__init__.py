@@ -21,6 +21,7 @@ from tlsight.engine.ownership import check_ownership
 from tlsight.engine.portrait import portrait
 from tlsight.engine.result import check_result
 from tlsight.engine.roles import Stage, abandoned, played
+from tlsight.engine.secret import check_secret
 from tlsight.engine.taint import check_taint
 from tlsight.engine.typestate import check_typestate
 from tlsight.engine.unit import Unit
@@ -118,6 +119,8 @@ def _checked(stage: Stage, rule: Property, suites: Suites) -> Iterator[Finding |
             yield from check_taint(stage, rule, item)
         elif rule.kind == "ownership":
             yield from check_ownership(stage, rule, item)
+        elif rule.kind == "secret":
+            yield from check_secret(stage, rule, item)
         elif rule.kind == "typestate":
             yield from check_typestate(stage, rule, item)
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from tlsight.engine.bounds import excesses, is_minded, room
 from tlsight.engine.callees import denoted, reached
 from tlsight.engine.excuses import excuse
 from tlsight.engine.flow import give_up
@@ -420,6 +421,13 @@ def _too_long(case: _Case, function: int, node: int, expr: Expr, limit: int) -> 
         yield Mistake(expr.span, str(max(numbers)))
 
 
+def _unbounded(case: _Case) -> Iterator[Mistake]:
+    """More may be written to `argument`, or stated as its length, than another parameter allows."""
+    here = room(case.stage, case.callback, case.function, case.check.argument, case.rule.safety)
+    for item in excesses(case.stage, here, case.check.sinks) if here is not None else ():
+        yield Mistake(item.span, item.label, fixes=item.fixes)
+
+
 def _ignores(case: _Case) -> Iterator[Mistake]:
     """It never looks at what it is handed in `argument`, and accepts some and refuses others."""
     means = contract(case.callback.accepts, "")
@@ -451,6 +459,7 @@ _MISTAKES = {
     "plays": _plays,
     "length-trusted": _length_trusted,
     "overflows": _overflows,
+    "unlimited": _unbounded,
     "ignores": _ignores,
 }
 """The mistakes by the words of the pages."""
@@ -524,6 +533,13 @@ def _fits(case: _Case) -> Seen:
             yield expr.span, f"at most {max(numbers)} bytes are written where {limit} fit"
 
 
+def _minds(case: _Case) -> Seen:
+    here = room(case.stage, case.callback, case.function, case.check.argument, None)
+    span = is_minded(case.stage, here) if here is not None else None
+    if here is not None and span is not None:
+        yield span, f"{here.limit} decides here"
+
+
 _SEEN = {
     "accepts-all": _refuses,
     "from": _comes_from_others,
@@ -531,6 +547,7 @@ _SEEN = {
     "plays": _plays_better,
     "length-trusted": _compares,
     "overflows": _fits,
+    "unlimited": _minds,
     "ignores": _looks_at,
 }
 """What shows that a mistake is not made, by the words of the pages."""

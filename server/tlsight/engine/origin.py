@@ -26,11 +26,13 @@ from tlsight.ir import (
     CallKind,
     Conditional,
     Expr,
+    Function,
     Index,
     LambdaExpr,
     Literal,
     Member,
     Name,
+    Opaque,
     Unary,
     walk,
 )
@@ -77,9 +79,14 @@ class Origin:
 _ANYTHING = re.compile(r"(?:const\s+)?void\s*\*")
 
 
-def of_value(stage: Stage, start: int, function: int, node: int, expr: Expr) -> Origin:
-    """Where the value of an expression comes from; the parameters of `start` end the search."""
-    search = _Search(stage, start)
+def of_value(
+    stage: Stage, start: int, function: int, node: int, expr: Expr, ends: tuple[str, ...] = ()
+) -> Origin:
+    """Where the value of an expression comes from; the parameters of `start` end the search.
+
+    What a call in a role of `ends` is given is not asked: its result says all.
+    """
+    search = _Search(stage, start, ends)
     search.want(function, node, expr)
     search.run()
     return search.found
@@ -114,8 +121,9 @@ class _Write:
 
 
 class _Search:
-    def __init__(self, stage: Stage, start: int) -> None:
+    def __init__(self, stage: Stage, start: int, ends: tuple[str, ...] = ()) -> None:
         self.stage = stage
+        self.ends = frozenset(ends)
         self.unit = stage.unit
         self.start = start
         self.found = Origin()
@@ -192,6 +200,8 @@ class _Search:
         self._calls.add(key)
         source = Source.of(self.stage, function, node, call)
         self.found.sources.append(source)
+        if source.roles() & self.ends:
+            return
         bodies = called(self.unit, call)
         for body in bodies:
             for at, item in enumerate(self.unit.module.functions[body].nodes):
@@ -203,13 +213,22 @@ class _Search:
             self.want(function, node, argument)
         if isinstance(call.callee, Member):
             self.want(function, node, call.callee.base)
+        elif self._is_object(function, call):
+            self.want(function, node, call.callee)
+
+    def _is_object(self, function: int, call: Call) -> bool:
+        """Whether what is called is an object of a class that pages declare, and no function."""
+        if isinstance(call.callee, Member) or call.kind is not CallKind.CALL:
+            return False
+        kind = self.unit.type_of(function, call.callee)
+        return kind is not None and self.stage.index.declares(self.unit.record_name(kind))
 
     def _is_plain(self, function: int, call: Call) -> bool:
         """Whether what a call yields is made of what it is given: pages declare it, or a class.
 
         What comes as `void *` is whatever somebody has put there.
         """
-        if call.kind is CallKind.CONSTRUCT:
+        if call.kind is CallKind.CONSTRUCT or self._is_object(function, call):
             return True
         index = self.stage.index
         if isinstance(call.callee, Member):
@@ -290,6 +309,17 @@ def _parts(expr: Expr) -> tuple[Expr, ...]:
     return ()
 
 
+def looped(function: Function, node: int) -> Expr | None:
+    """The container over which a loop goes, if a step declares the loop's variable."""
+    for at, test in enumerate(function.nodes):
+        if not (test.loop and isinstance(test.expr, Opaque) and at):
+            continue
+        if any(edge.target == node and edge.when is True for edge in test.next):
+            before = function.nodes[at - 1]
+            return before.expr if before.expr and before.expr.span == test.expr.span else None
+    return None
+
+
 def root(expr: Expr) -> str | None:
     """The object that an expression is, points into or is a part of."""
     part = strip(expr)
@@ -331,10 +361,13 @@ def _pointers(stage: Stage, function: int) -> dict[str, list[str]]:
         found: dict[str, list[str]] = {}
         for name, items in definitions(stage.unit, function).items():
             for variable in stage.unit.variables[function].get(name, ()):
-                if "*" not in variable.type and "auto" not in variable.type:
+                if not any(mark in variable.type for mark in ("*", "&", "auto")):
                     continue
                 for item in items:
-                    target = root(item.value) if item.value is not None else None
+                    value = item.value
+                    if value is None and "&" in variable.type:
+                        value = looped(stage.unit.module.functions[function], item.node)
+                    target = root(value) if value is not None else None
                     if target is not None and target != name:
                         found.setdefault(target, []).append(name)
         known = stage.unit.cache[key] = found

@@ -48,7 +48,7 @@ def check_taint(stage: Stage, rule: Property, check: Check) -> Iterator[Finding 
 
 def _compared(stage: Stage, rule: Property, check: Check) -> Iterator[Finding | Evidence]:
     wrong: set[int] = set()
-    for item in (*_calls(stage, check), *_operators(stage)):
+    for item in (*_calls(stage, check), *operators(stage)):
         if any(_is_no_name(side) for side in item.sides):
             continue
         sources = [_source(stage, check, item, side) for side in item.sides]
@@ -91,7 +91,7 @@ def _calls(stage: Stage, check: Check) -> Iterator[Comparison]:
             )
 
 
-def _operators(stage: Stage) -> tuple[Comparison, ...]:
+def operators(stage: Stage) -> tuple[Comparison, ...]:
     """The comparisons by `==` and `!=` of what may be a text."""
     known = stage.unit.cache.get("comparisons")
     if known is None:

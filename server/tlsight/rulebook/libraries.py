@@ -243,15 +243,21 @@ def _callback(table: Table, names: set[str]) -> Callback:
         limits=table.number_by_name("limits"),
         shape=table.texts("shape"),
         named=table.pattern("named"),
+        bounds=table.text_by_name("bounds"),
+        refusal=table.text("refusal"),
     )
     if callback.shape and (len(callback.shape) != len(callback.parameters) or not callback.named):
         table.complain("'shape' has a type for each of 'parameters', and needs 'named'", "shape")
     _check_slot(table, "argument", callback.argument, names)
-    for key in ("refused", "limits"):
+    for key in ("refused", "limits", "bounds"):
         for name in getattr(callback, key):
             if name not in callback.parameters:
                 hint = nearest(name, callback.parameters)
                 table.complain(f"'{name}' is none of 'parameters'{hint}", key, name)
+    for name in callback.bounds.values():
+        if name not in callback.parameters:
+            hint = nearest(name, callback.parameters)
+            table.complain(f"'{name}' is none of 'parameters'{hint}", "bounds", name)
     if callback.accepts and not _RESULT.fullmatch(callback.accepts):
         table.complain(f"'{callback.accepts}' is no test of a result, such as '!= 0'", "accepts")
     table.end()

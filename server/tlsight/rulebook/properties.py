@@ -16,7 +16,7 @@ from tlsight.rulebook.markdown import Page
 from tlsight.rulebook.table import Table, nearest, read_tables
 
 ASPECTS = ("practice", "errors", "cookie", "memory", "integrity", "input")
-KINDS = ("argument", "result", "callback", "typestate", "taint", "ownership")
+KINDS = ("argument", "result", "callback", "typestate", "taint", "ownership", "secret")
 JUDGEMENTS = ("judge", "minimum", "needs", "constant", "matches", "capacity")
 WRONGS = (
     "unchecked",
@@ -36,6 +36,7 @@ CALLBACK_WRONGS = (
     "plays",
     "length-trusted",
     "overflows",
+    "unlimited",
 )
 TYPESTATE_WRONGS = ("never", "not-before", "reaches", "left-over", "differs", "unbalanced")
 TAINT_WRONGS = ("compared", "unbounded", "unterminated", "arrives", "unexamined", "kept")
@@ -47,6 +48,7 @@ OWNERSHIP_WRONGS = (
     "borrowed-freed",
     "by-hand",
 )
+SECRET_WRONGS = ("guessed", "leaking", "shown", "left", "vanishes")
 TAGS = ("deprecated",)
 PLACEHOLDERS = (
     "call",
@@ -67,17 +69,17 @@ _ID = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 _SINK = re.compile(r"[a-z][a-z0-9-]*(\.[a-z][a-z0-9-]*)?")
 _NEED_SINKS = (
     *("as-length", "unclassified", "unreported"),
-    *("plays", "length-trusted", "reaches", "left-over", "differs", "compared"),
+    *("plays", "length-trusted", "unlimited", "reaches", "left-over", "differs", "compared"),
     *("unbounded", "unterminated", "arrives", "unexamined", "kept"),
 )
 _NEED_ARGUMENT = (
     *("data-unguarded", "ignores", "from", "not-from"),
-    *("length-trusted", "overflows", "left-over", "differs"),
+    *("length-trusted", "overflows", "unlimited", "left-over", "differs", "left", "vanishes"),
 )
-_NEED_SOURCES = ("from", "not-from", "made-inside")
+_NEED_SOURCES = ("from", "not-from", "made-inside", "guessed")
 _OWNERS = {
-    "through": ("callback",),
-    "needs-one": ("typestate", "taint"),
+    "through": ("callback", "secret"),
+    "needs-one": ("typestate", "taint", "secret"),
     "given": ("typestate", "taint"),
     "or-asked": ("typestate",),
     "results": ("typestate",),
@@ -87,16 +89,17 @@ _OWNERS = {
     "decides": ("typestate",),
     "of": ("taint",),
     "on": ("taint",),
-    "near": ("taint",),
+    "near": ("taint", "secret"),
     "unmeasured": ("taint",),
-    "better": ("callback", "taint"),
-    "insert": ("typestate", "argument", "taint"),
+    "bytes": ("secret",),
+    "better": ("callback", "taint", "secret"),
+    "insert": ("typestate", "argument", "taint", "secret"),
     "instead": ("typestate",),
     "same": ("typestate",),
     "lone": ("typestate",),
-    "ends": ("typestate", "taint"),
+    "ends": ("typestate", "taint", "secret"),
     "move": ("typestate",),
-    "perhaps": ("typestate",),
+    "perhaps": ("typestate", "secret"),
 }
 """Words that checks of some kinds have, and no other."""
 
@@ -205,6 +208,7 @@ def _check(kind: str, table: Table) -> Check:
         on=table.text("on"),
         near=table.pattern("near"),
         unmeasured=table.flag("unmeasured"),
+        bytes=table.flag("bytes"),
         unless=table.texts("unless"),
         unless_tested=table.texts("unless-tested"),
         despite=table.texts("despite"),
@@ -234,6 +238,8 @@ def _check(kind: str, table: Table) -> Check:
             )
     elif kind == "ownership":
         _check_wrong(table, check, kind, OWNERSHIP_WRONGS)
+    elif kind == "secret":
+        _check_wrong(table, check, kind, SECRET_WRONGS)
     for word in ("sinks", "sources", "through", "better", "tied"):
         names = getattr(check, word)
         for name in (names,) if isinstance(names, str) and names else names:
