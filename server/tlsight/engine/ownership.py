@@ -159,13 +159,12 @@ def _right(stage: Stage, rule: Property, life: Life, match: Match) -> Iterator[E
     function = life.subject.function
     name = next(iter(sorted(item for item in life.names if item)), life.subject.spelled)
     escaped = life.of("escaped")
+    if escaped and escaped[0].told.startswith(_HELD):
+        yield from _held_by_pointer(stage, rule, life, match)
+        return
     if escaped:
-        event = escaped[0]
-        if event.told.startswith("it is held by"):
-            related = (Related(event.span, "here"),)
-            yield from held(stage, rule, function, match.span, f"{name}: {event.told}", related)
-        else:
-            yield from undecided(stage, rule, function, match.span, f"{name}: {event.told}")
+        reason = f"{name}: {escaped[0].told}"
+        yield from undecided(stage, rule, function, match.span, reason)
         return
     parts = []
     for kind, told in (
@@ -180,6 +179,19 @@ def _right(stage: Stage, rule: Property, life: Life, match: Match) -> Iterator[E
         places = tuple(Related(event.span, "here") for event in ends)
         told = f"{name} is {' or '.join(parts)} on every way"
         yield from held(stage, rule, function, match.span, told, places)
+
+
+_HELD = "it is held by"
+
+
+def _held_by_pointer(stage: Stage, rule: Property, life: Life, match: Match) -> Iterator[Evidence]:
+    """That something releases the object by itself, if it does."""
+    for event in life.of("escaped")[:1] if stage.evidence else ():
+        if event.told.startswith(_HELD):
+            name = next(iter(sorted(item for item in life.names if item)), life.subject.spelled)
+            related = (Related(event.span, "here"),)
+            told = f"{name}: {event.told}"
+            yield from held(stage, rule, life.subject.function, match.span, told, related)
 
 
 # What is done to it too late, or by whom it does not belong to.
@@ -238,7 +250,7 @@ def _in_order(
         if life.subject.status is Status.LENT:
             told = f"{name} is borrowed, and not released"
             yield from held(stage, rule, function, match.span, told)
-    elif life.of("released") and life.subject.status is Status.OWNED:
+    elif life.of("released"):
         told = f"nothing is done to {name} after it is released"
         yield from held(stage, rule, function, match.span, told)
 
@@ -273,7 +285,7 @@ def _mismatched(
         if wanted is None or wanted.release is None or not wanted.types:
             continue
         if deed is not None and deed.resource.id == wanted.id:
-            if stage.evidence and any(role in check.roles for role in deed.match.binding.roles):
+            if stage.evidence and f"make-{wanted.kind}" in check.roles:
                 told = f"{deed.match.spelled} releases what it is for"
                 yield from held(stage, rule, function, expr.span, told)
             continue
@@ -379,7 +391,12 @@ def _by_hand(
         if not _is_asked(check, subject.deed, subject.resource):
             continue
         match = known.match(life)
-        if match is None or not life.of("released") or life.of("twice", "used", "mismatched"):
+        if match is None:
+            continue
+        if not life.of("released"):
+            yield from _held_by_pointer(stage, rule, life, match)
+            continue
+        if life.of("twice", "used", "mismatched"):
             continue
         names = sorted(name for name in life.names if name)
         if len(names) != 1 or subject.resource is None or subject.resource.release is None:

@@ -195,7 +195,7 @@ def _adds(call: Call) -> bool:
     return named and isinstance(call.callee, Member) and bool(call.arguments)
 
 
-_ADDING = re.compile(r"append|push_back|prepend|insert|emplace_back|replace|fill")
+_ADDING = re.compile(r"append|prepend|insert|replace|fill|(?:push|emplace)_back")
 
 
 def _last(expr: Expr) -> str:
