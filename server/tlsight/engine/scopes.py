@@ -8,6 +8,7 @@ for another one may leave that to its caller.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from tlsight.engine.deeds import named
 from tlsight.engine.excuses import excuse
@@ -20,8 +21,9 @@ from tlsight.engine.steps import of_function, steps_inside
 from tlsight.engine.unit import strip
 from tlsight.engine.unmaking import leave_with
 from tlsight.finding import Evidence, Finding, Fix, Related, Safety
-from tlsight.ir import Call, walk
+from tlsight.ir import Act, Call, Node, walk
 from tlsight.rule import Check, Property
+from tlsight.text import Span
 
 _ALL = "<all>"
 """The name of what there is only one of."""
@@ -96,6 +98,30 @@ def _name(stage: Stage, check: Check, match: Match) -> str | None:
     return named(expr) or text
 
 
+def _where_it_is(
+    stage: Stage, check: Check, match: Match, nodes: tuple[Node, ...]
+) -> tuple[Node, ...]:
+    """The steps without the ways that are taken only where what is opened is null."""
+    expr = match.arguments.get(check.argument)
+    if expr is None:
+        return nodes
+    data = stage.unit.data
+
+    def text(span: Span) -> bytes:
+        return b"".join(data[span.start : span.end].split())
+
+    opened = text(strip(expr).span)
+    missing = {opened + test for test in (b"==NULL", b"==nullptr", b"==0")}
+    present = {opened, *(opened + test for test in (b"!=NULL", b"!=nullptr", b"!=0"))}
+    found = list(nodes)
+    for at, node in enumerate(nodes):
+        test = text(node.expr.span) if node.act is Act.TEST and node.expr is not None else b""
+        if test in present or test in missing:
+            kept = tuple(edge for edge in node.next if edge.when is not (test in missing))
+            found[at] = replace(node, next=kept)
+    return tuple(found)
+
+
 def _way(event: Event) -> tuple[Related, ...]:
     return tuple(
         Related(span, "where this holds" if holds else "where this does not hold")
@@ -110,6 +136,7 @@ class _Scope(Walk):
         assert isinstance(match.site, Call)
         subject = Subject(match.function, match.node, match.site, status, name)
         super().__init__(stage, subject, 0)
+        self.nodes = _where_it_is(stage, check, match, self.nodes)
         self.loud |= {
             other.node
             for role in (*check.roles, *check.needs_one)
