@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from pypdf import PdfReader
 
 from kept import fetched, npm_install, npm_version, run
 from reviewed import long_review
@@ -48,6 +47,8 @@ def seen(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     kept = os.environ.get("TLSIGHT_SHOTS")
     shots = Path(kept) / request.param if kept else folder / "shots"
     told = json.loads(_looked(page, shots, folder))
+    from pypdf import PdfReader  # it comes with the tools only
+
     pages = PdfReader(shots / "review.pdf").pages
     return Seen(told, "".join(item.extract_text() for item in pages), page.read_text())
 

@@ -248,7 +248,7 @@ def _asking(stage: Stage, function: int, keys: Keys) -> frozenset[int]:
 
 def _mentioned(stage: Stage, function: int) -> Mapping[str, set[int]]:
     """By name: the steps that mention it, and the tests of what was set at one of these."""
-    key = ("mentioned", function)
+    key = ("words of numbers", function)
     known = stage.unit.cache.get(key)
     if known is None:
         found: dict[str, set[int]] = {}
