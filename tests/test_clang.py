@@ -369,6 +369,15 @@ def test_text_that_a_condition_leaves_out_is_said(session: Open) -> None:
     assert left_out == {"a", "d"}
 
 
+def test_a_condition_that_nothing_ends_leaves_nothing_out(session: Open) -> None:
+    text = "#ifdef OTHER\nint a;\n#endif\nvoid f(void) {\n#ifdef NOWHERE\n}\nint b;\n"
+
+    (left_out,) = session().update(text.encode()).skipped
+
+    assert left_out.contains(span(text, "a;"))
+    assert not left_out.contains(span(text, "b;"))
+
+
 def test_macros_that_are_used_are_known(session: Open, tmp_path: Path) -> None:
     folder = tmp_path / "project"
     folder.mkdir()

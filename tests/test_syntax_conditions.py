@@ -172,3 +172,13 @@ def test_a_brace_that_is_being_typed_does_not_cut_its_branch() -> None:
 
     assert [item.name for item in found.functions] == ["f", "g", "h"]
     assert nodes(found.functions[2]) == ["2 evaluate d() {!defined(X)} -> x"]
+
+
+@pytest.mark.parametrize("condition", ["#ifdef X", "#if 0", "#if A\nz();\n#else"])
+def test_a_condition_whose_end_is_still_to_be_typed_says_nothing(condition: str) -> None:
+    text = f"void f(void) {{\n{condition}\n  if (a)\n    b();\n}}\n\nvoid g(void)\n{{\n  c();\n}}\n"
+    found = module(text)
+
+    assert [item.name for item in found.functions] == ["f", "g"]
+    assert nodes(found.functions[1]) == ["2 evaluate c() -> x"]
+    assert found.functions[1].tags == ()

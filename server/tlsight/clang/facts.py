@@ -505,7 +505,10 @@ class _Reader(Declarations):
         )
 
     def skipped(self) -> tuple[Span, ...]:
-        """The text that `#if` left out, from the directive that says so to the one that ends it."""
+        """The text that `#if` left out, from the directive that says so to the one that ends it.
+
+        Where nothing ends it, the directive is still to be typed, and the rest is not left out.
+        """
         lib = self.lib
         ranges = lib.getSkippedRanges(self.unit, self.main)
         if not ranges:
@@ -515,7 +518,7 @@ class _Reader(Declarations):
             item = ranges.contents.ranges[index]
             start = self.place(lib.getRangeStart(item))[1]
             end = self.place(lib.getRangeEnd(item))[1]
-            if start < end:
+            if start < end < len(self.data):
                 spans.append(Span(start, end))
         lib.disposeSourceRangeList(ranges)
         return tuple(sorted(spans))

@@ -15,6 +15,7 @@ from typing import NamedTuple
 from tlsight.engine.callees import called
 from tlsight.engine.flow import definitions, give_up, reaching
 from tlsight.engine.places import number, spelling
+from tlsight.engine.repairing import FLIPPED, NEGATED
 from tlsight.engine.roles import Stage
 from tlsight.engine.unit import last_name, parts, path, strip
 from tlsight.engine.widths import is_unsigned, of_type
@@ -41,8 +42,6 @@ from tlsight.ir import (
 Keys = Mapping[str, int]
 """What a number is called, and whether what is so called grows with it (1) or shrinks (-1)."""
 
-_NEGATED = {"<": ">=", ">=": "<", ">": "<=", "<=": ">", "==": "!=", "!=": "=="}
-_FLIPPED = {"<": ">", ">": "<", "<=": ">=", ">=": "<=", "==": "==", "!=": "!="}
 _CHECKS = re.compile(
     r"(?i)check|valid|assert|verif|ensure|require|limit|bound|clamp|expect|sanit|remain|avail"
 )
@@ -248,7 +247,7 @@ def _asking(stage: Stage, function: int, keys: Keys) -> frozenset[int]:
 
 def _mentioned(stage: Stage, function: int) -> Mapping[str, set[int]]:
     """By name: the steps that mention it, and the tests of what was set at one of these."""
-    key = ("mentioned", function)
+    key = ("words of numbers", function)
     known = stage.unit.cache.get(key)
     if known is None:
         found: dict[str, set[int]] = {}
@@ -262,7 +261,7 @@ def _mentioned(stage: Stage, function: int) -> Mapping[str, set[int]]:
         for name, items in definitions(stage.unit, function).items():
             for item in items if name in tests and len(items) <= _FEW else ():
                 inner = strip(item.value) if item.value is not None else None
-                if isinstance(inner, Binary) and inner.operator in (*_NEGATED, "&&", "||"):
+                if isinstance(inner, Binary) and inner.operator in (*NEGATED, "&&", "||"):
                     for other in _named(nodes[item.node]):
                         found[other].update(tests[name])
         known = stage.unit.cache[key] = found
@@ -356,7 +355,7 @@ class _Judge:
                 right = self.of_test(at, inner.right, when, loop)
                 return Told(left.upper or right.upper, left.lower or right.lower)
             return NOTHING
-        if isinstance(inner, Binary) and inner.operator in _NEGATED:
+        if isinstance(inner, Binary) and inner.operator in NEGATED:
             return self._of_comparison(at, inner, when, loop)
         if self.sign(inner) is not None:
             if isinstance(inner, Call):
@@ -374,7 +373,7 @@ class _Judge:
             return None
         value = found[0][0].value
         inner = strip(value) if value is not None else None
-        if isinstance(inner, Binary) and inner.operator in (*_NEGATED, "&&", "||"):
+        if isinstance(inner, Binary) and inner.operator in (*NEGATED, "&&", "||"):
             return self.of_test(at, inner, when)
         return None
 
@@ -385,12 +384,12 @@ class _Judge:
         if left is None and right is None:
             return self._of_calls(expr)
         side, other = (expr.left, expr.right) if left is not None else (expr.right, expr.left)
-        operator = expr.operator if left is not None else _FLIPPED[expr.operator]
+        operator = expr.operator if left is not None else FLIPPED[expr.operator]
         sign = left if left is not None else right
         if not when:
-            operator = _NEGATED[operator]
+            operator = NEGATED[operator]
         if sign == -1:
-            operator = _FLIPPED[operator]
+            operator = FLIPPED[operator]
         if operator == "==":
             return BOTH
         if operator in ("<", "<="):

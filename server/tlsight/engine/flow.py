@@ -215,6 +215,22 @@ def definitions(unit: Unit, function: int) -> Definitions:
     return known
 
 
+def set_anew(unit: Unit, function: int, name: str) -> frozenset[int]:
+    """The steps that give a variable, or what it is a part of, another value."""
+    key = ("set anew", function, name)
+    known = unit.cache.get(key)
+    if known is None:
+        table = definitions(unit, function)
+        known = unit.cache[key] = frozenset(
+            item.node
+            for prefix in _prefixes(name)
+            for item in table.get(prefix, ())
+            if item.kind == "value"
+        )
+    assert isinstance(known, frozenset)
+    return known
+
+
 def rebound(unit: Unit, function: int, expr: Expr | None, but: int) -> frozenset[int]:
     """The steps, but one, after which an expression denotes another object than before."""
     if expr is None:

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from tlsight.engine.callees import called
-from tlsight.engine.flow import definitions, following, is_in_loop, leading
+from tlsight.engine.flow import following, is_in_loop, leading, set_anew
 from tlsight.engine.index import tail
 from tlsight.engine.match import Match
 from tlsight.engine.mending import by_page
@@ -101,7 +101,7 @@ def _leaving(stage: Stage, check: Check, cleaning: _Cleaning, match: Match) -> M
     place = known.of(match, check.argument)
     function = match.function
     result = _result(match, stage.unit.module.functions[function].nodes[match.node])
-    anew = _set_anew(stage, match, result) - {match.node}
+    anew = set_anew(stage.unit, function, result) - {match.node} if result else frozenset()
     for other in _asking(stage, check, function).get(match.node, ()):
         same = place is not None and known.of(other, check.argument) == place
         if (
@@ -207,19 +207,6 @@ def _result(match: Match, node: Node) -> str | None:
         if isinstance(expr, Assign) and strip(expr.value) is match.site:
             return path(expr.target)
     return None
-
-
-def _set_anew(stage: Stage, match: Match, result: str | None) -> frozenset[int]:
-    """The steps after which a variable holds another result."""
-    if result is None:
-        return frozenset()
-    key = ("set anew", match.function, result)
-    known = stage.unit.cache.get(key)
-    if known is None:
-        here = definitions(stage.unit, match.function).get(result, ())
-        known = stage.unit.cache[key] = frozenset(one.node for one in here if one.kind == "value")
-    assert isinstance(known, frozenset)
-    return known
 
 
 def _handed_to(stage: Stage, function: int, result: str) -> Sequence[tuple[int, int]]:

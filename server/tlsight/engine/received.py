@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from tlsight.engine.callees import called
-from tlsight.engine.flow import definitions, first_reaching, following, is_in_loop
+from tlsight.engine.flow import first_reaching, following, is_in_loop, set_anew
 from tlsight.engine.match import Match, call_matches
 from tlsight.engine.objects import RESULT, THIS
 from tlsight.engine.places import denoted, place
@@ -187,23 +187,11 @@ class Received:
         key = ("there", function, start, name)
         known = self.unit.cache.get(key)
         if known is None:
-            stops = self.unit.cache.get(("set anew", function, name))
-            if stops is None:
-                stops = frozenset(self._set_anew(function, name))
-                self.unit.cache["set anew", function, name] = stops
-            assert isinstance(stops, frozenset)
+            stops = set_anew(self.unit, function, name)
             known = following(self.unit, function, start, stops - {start})
             self.unit.cache[key] = known
         assert isinstance(known, frozenset)
         return node in known
-
-    def _set_anew(self, function: int, name: str) -> Iterator[int]:
-        table = definitions(self.unit, function)
-        while name:
-            for item in table.get(name, ()):
-                if item.kind == "value":
-                    yield item.node
-            name = name.rpartition(".")[0]
 
     # From an expression to where its bytes come from.
 

@@ -15,6 +15,8 @@ from tlsight.text import Edit, Span
 COMPARISON = re.compile(r"(==|!=|<=|>=|<|>)\s*(-?\d+|null)")
 """What a binding says of a result: an operator, and a number or null."""
 NEGATED = {"==": "!=", "!=": "==", ">": "<=", "<=": ">", "<": ">=", ">=": "<"}
+FLIPPED = {"==": "==", "!=": "!=", "<": ">", ">": "<", "<=": ">=", ">=": "<="}
+"""Comparisons, and what they are with their sides exchanged."""
 
 
 def negated(comparison: str) -> str:

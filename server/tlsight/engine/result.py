@@ -17,7 +17,7 @@ from tlsight.engine.index import Index
 from tlsight.engine.match import Match, call_matches
 from tlsight.engine.outcomes import ALL, Contract, Outcomes, compare, contract
 from tlsight.engine.remarks import remark
-from tlsight.engine.repairing import checked, guarded, tested
+from tlsight.engine.repairing import FLIPPED, checked, guarded, tested
 from tlsight.engine.report import excused, finding, held, undecided
 from tlsight.engine.roles import Stage, played
 from tlsight.engine.unit import Unit, last_name, parts, path, strip
@@ -53,7 +53,6 @@ _STRAIGHT = 12
 _ERROR = re.compile(r"(?:^|_)(?:ERR|ERROR|FAIL|FAILED|FAILURE)(?:$|_)")
 _NO_ERROR = re.compile(r"(?:^|_)(?:NO|NONE|OK|SUCCESS|SUCCEEDED)(?:$|_)")
 _LEAVING = re.compile(r"(?i)throw|raise|exit|abort|fatal|panic|longjmp|(?:^|_)die(?:_|$)")
-_FLIPPED = {"==": "==", "!=": "!=", "<": ">", ">": "<", "<=": ">=", ">=": "<="}
 
 
 def check_result(stage: Stage, rule: Property, check: Check) -> Iterator[Finding | Evidence]:
@@ -299,13 +298,13 @@ class _Walk:
             return None if inner is None else self.means.all - inner
         if self._is_result(expr):
             return frozenset(item for item in self.means.all if self._value(item) != 0)
-        if not isinstance(expr, Binary) or expr.operator not in _FLIPPED:
+        if not isinstance(expr, Binary) or expr.operator not in FLIPPED:
             return None
         operator = expr.operator
         if self._is_result(expr.left):
             other = expr.right
         elif self._is_result(expr.right):
-            other, operator = expr.left, _FLIPPED[operator]
+            other, operator = expr.left, FLIPPED[operator]
         else:
             return None
         number = self._number(other)

@@ -115,7 +115,7 @@ def settle(
         return clean, plain, Regions()
     first, second = bytearray(clean), bytearray(plain)
     kept: list[_Group] = []
-    for group in _groups(directives, len(clean)):
+    for group in _groups(directives):
         if _is_guard(group, plain, directives, defines):
             continue
         if _is_whole(group, second):
@@ -129,8 +129,11 @@ def settle(
     return bytes(first), bytes(second), _regions(kept, first)
 
 
-def _groups(directives: Sequence[Directive], length: int) -> list[_Group]:
-    """The groups, inner before outer; one that is not closed ends with the text."""
+def _groups(directives: Sequence[Directive]) -> list[_Group]:
+    """The groups, inner before outer, but for one whose end is still to be typed.
+
+    It would take in all the text behind it, and says nothing of that text.
+    """
     done: list[_Group] = []
     stack: list[_Group] = []
     for directive in directives:
@@ -148,9 +151,6 @@ def _groups(directives: Sequence[Directive], length: int) -> list[_Group]:
         else:
             stack[-1].branches[-1].end = directive.span.start
             _branch(stack[-1], directive)
-    for group in reversed(stack):
-        group.branches[-1].end = group.end = group.after = length
-        done.append(group)
     return done
 
 

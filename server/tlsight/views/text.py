@@ -16,7 +16,7 @@ from tlsight.finding import Finding, Fix, Safety, Severity, Unanalysed
 from tlsight.text import Lines, Span
 from tlsight.views.answer import Answer, Summary, clamped, place, visible
 from tlsight.views.excerpt import changed_lines, expanded
-from tlsight.views.words import count
+from tlsight.views.words import by_severity, count
 
 _STYLES = {
     Severity.ERROR: "bold red",
@@ -82,15 +82,7 @@ def closing(summary: Summary, since: str | None = None) -> Text:
     if since is not None and not summary.files:
         line = Text("0 files checked: ").append("nothing changed", style="bold green")
         return line.append(f" since {visible(since)}.")
-    parts = [
-        count(number, name)
-        for number, name in (
-            (summary.errors, "error"),
-            (summary.warnings, "warning"),
-            (summary.information, "information"),
-        )
-        if number
-    ]
+    parts = by_severity(summary)
     where = "" if since is None else f" where changed since {visible(since)}"
     line = Text(f"{count(summary.files, 'file')} checked{where}: ")
     line.append(", ".join(parts) or "nothing found", style="bold" if parts else "bold green")

@@ -10,9 +10,9 @@ def count(number: int, name: str) -> str:
     return f"{number} {name}" if number == 1 or name == "information" else f"{number} {name}s"
 
 
-def counted(summary: Summary) -> str:
-    """What a review of this many findings and subjects comes to, in one line."""
-    found = [
+def by_severity(summary: Summary) -> list[str]:
+    """How many findings there are of each severity that there are any of."""
+    return [
         count(number, name)
         for number, name in (
             (summary.errors, "error"),
@@ -21,6 +21,11 @@ def counted(summary: Summary) -> str:
         )
         if number
     ]
+
+
+def counted(summary: Summary) -> str:
+    """What a review of this many findings and subjects comes to, in one line."""
+    found = by_severity(summary)
     parts = [", ".join(found) or "No findings", f"{summary.holding} judged and right"]
     parts += [f"{summary.undecided} undecided"] if summary.undecided else []
     parts += [f"{summary.suppressed} silenced by comments"] if summary.suppressed else []
