@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -62,11 +62,19 @@ class _Open:
     """What of it stood outside bodies: with another one, everything is read again."""
     unit: Unit | None = None
     """The last that was judged, with all that was found out about it."""
+    retired: deque[Unit] = field(default_factory=deque)
+    """Those before it, of which a portrait may be under way."""
     session: Session | None = None
     hints: Hints | None = None
     indexed: bool = False
     """Whether `hints` were made when the folder's headers were known."""
     problems: tuple[str, ...] = ()
+
+    def succeeded_by(self, unit: Unit) -> None:
+        """Effect: another unit is the last that was judged."""
+        before, self.unit = self.unit, unit
+        if before is not None:
+            self.retired.append(before)
 
 
 class Analyst:
@@ -102,7 +110,7 @@ class Analyst:
             facts = carried(state.facts, state.facts_data, data)
             unit = self._unit(path, state, data, facts)
         report = self._report(unit, final=False, problems=())
-        state.unit = unit
+        state.succeeded_by(unit)
         return report
 
     def final(self, path: Path, data: bytes, evidence: bool = False) -> Report:
@@ -112,7 +120,7 @@ class Analyst:
         """
         unit, problems = self._finally(path, data)
         report = self._report(unit, final=True, problems=problems, evidence=evidence)
-        self._state(path).unit = unit
+        self._state(path).succeeded_by(unit)
         return report
 
     def facts(self, path: Path) -> Facts:
@@ -161,6 +169,16 @@ class Analyst:
             if unit is None or unit.data != data:
                 unit = self._unit(path, state, data, carried(state.facts, state.facts_data, data))
         return described(self.index, unit, offset)
+
+    def tidy(self) -> None:
+        """Free what was found out about texts that have changed since; on the thread of `first`.
+
+        Such answers refer to each other, and would wait for the garbage collector, which stops
+        everything for as long as a whole analysis takes.
+        """
+        for state in list(self._open.values()):
+            while state.retired:
+                state.retired.popleft().cache.clear()
 
     def close(self, path: Path) -> None:
         """Forget a file."""
@@ -348,6 +366,8 @@ class Analyst:
             state.facts, state.facts_data, state.outside = kept
         old = _counted(self._report(before, final=True, problems=()).findings)
         new = _counted(self._report(after, final=True, problems=()).findings)
+        before.cache.clear()
+        after.cache.clear()
         if _errors(after) - _errors(before):
             return Proof.REFUTED
         if new - old or _counted(findings) - (old - new):

@@ -7,17 +7,22 @@ Inside the expansion of a macro every range is that of the use, and `expanded` i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from types import MappingProxyType
-from typing import Any, NamedTuple, Union
+from typing import Any, NamedTuple, TypeVar, Union, overload
+
+from msgspec import Struct
 
 from tlsight.text import Span
 
+_A = TypeVar("_A")
+_B = TypeVar("_B")
+_C = TypeVar("_C")
 
-@dataclass(frozen=True, slots=True)
-class Name:
+
+class Name(Struct, frozen=True, gc=False):
     """A use of a name, qualified as spelled without template arguments; `anchor` see `facts`."""
 
     span: Span
@@ -25,8 +30,7 @@ class Name:
     anchor: int
 
 
-@dataclass(frozen=True, slots=True)
-class Literal:
+class Literal(Struct, frozen=True, gc=False):
     """A literal. Adjacent strings are one literal; an `int` holds bool and character values too."""
 
     span: Span
@@ -35,8 +39,7 @@ class Literal:
     value: int | float | str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Member:
+class Member(Struct, frozen=True, gc=False):
     """`base.name` or `base->name` (`arrow`); `anchor` is the offset of `name`."""
 
     span: Span
@@ -57,8 +60,7 @@ class CallKind(str, Enum):
     """The use of a function-like macro that a page names, or that nothing is known of."""
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(Struct, frozen=True, gc=False):
     """A call, a construction or the use of a function-like macro.
 
     `callee` is a `Name` (of the type, for a construction), a `Member`, or any other expression.
@@ -76,8 +78,7 @@ class Call:
     target: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Unary:
+class Unary(Struct, frozen=True, gc=False):
     """A prefix or postfix operator: `! ~ - + * & ++ -- p++ p--`, and `co_await`, `throw`."""
 
     span: Span
@@ -85,8 +86,7 @@ class Unary:
     operand: Expr
 
 
-@dataclass(frozen=True, slots=True)
-class Binary:
+class Binary(Struct, frozen=True, gc=False):
     """A binary operator that assigns nothing; `a, b` too."""
 
     span: Span
@@ -95,8 +95,7 @@ class Binary:
     right: Expr
 
 
-@dataclass(frozen=True, slots=True)
-class Assign:
+class Assign(Struct, frozen=True, gc=False):
     """`target = value` and `target |= value`."""
 
     span: Span
@@ -105,8 +104,7 @@ class Assign:
     value: Expr
 
 
-@dataclass(frozen=True, slots=True)
-class Conditional:
+class Conditional(Struct, frozen=True, gc=False):
     """`condition ? then : otherwise`; for GNU `a ?: b`, `then` is `condition`."""
 
     span: Span
@@ -115,8 +113,7 @@ class Conditional:
     otherwise: Expr
 
 
-@dataclass(frozen=True, slots=True)
-class Cast:
+class Cast(Struct, frozen=True, gc=False):
     """Any cast; `type` as spelled, blanks normalised."""
 
     span: Span
@@ -124,8 +121,7 @@ class Cast:
     operand: Expr
 
 
-@dataclass(frozen=True, slots=True)
-class Index:
+class Index(Struct, frozen=True, gc=False):
     """`base[index]`."""
 
     span: Span
@@ -133,16 +129,14 @@ class Index:
     index: Expr
 
 
-@dataclass(frozen=True, slots=True)
-class Braces:
+class Braces(Struct, frozen=True, gc=False):
     """`{a, b}`; a designated `.f = x` is an `Assign` to a `Name`."""
 
     span: Span
     items: tuple[Expr, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class SizeOf:
+class SizeOf(Struct, frozen=True, gc=False):
     """`sizeof operand` of an expression or, with `type` set, of a type."""
 
     span: Span
@@ -150,16 +144,14 @@ class SizeOf:
     type: str
 
 
-@dataclass(frozen=True, slots=True)
-class LambdaExpr:
+class LambdaExpr(Struct, frozen=True, gc=False):
     """A lambda; `function` is the index of its `Function` in the module."""
 
     span: Span
     function: int
 
 
-@dataclass(frozen=True, slots=True)
-class Evaluated:
+class Evaluated(Struct, frozen=True, gc=False):
     """An expression that an earlier node of the graph has evaluated: a value, no new event.
 
     A `&&`, `||` or `?:` inside a statement is lowered to branches before it; the statement then
@@ -170,8 +162,7 @@ class Evaluated:
     expr: Expr
 
 
-@dataclass(frozen=True, slots=True)
-class Opaque:
+class Opaque(Struct, frozen=True, gc=False):
     """Something not understood (an error, assembler …), with the expressions found inside."""
 
     span: Span
@@ -311,11 +302,24 @@ class Node:
     tags: tuple[Tag, ...] = ()
     loop: bool = False
     expanded: bool = False
+    _expressions: tuple[Expr, ...] | None = field(
+        default=None, init=False, repr=False, compare=False
+    )
 
     @property
     def evaluates(self) -> Expr | None:
         """The expression whose events happen at this node, if any."""
         return self.variable.initial if self.variable is not None else self.expr
+
+    @property
+    def expressions(self) -> tuple[Expr, ...]:
+        """What this node evaluates and everything evaluated inside it, operands first."""
+        known = self._expressions
+        if known is None:
+            whole = self.evaluates
+            known = tuple(walk(whole)) if whole is not None else ()
+            object.__setattr__(self, "_expressions", known)
+        return known
 
 
 @dataclass(frozen=True, slots=True)
@@ -342,6 +346,39 @@ class Function:
     enclosing: int | None = None
     tags: tuple[Tag, ...] = ()
     static: bool = False
+    _by_kind: dict[tuple[type, ...], Any] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
+
+    @overload
+    def each(self, kind: type[_A], /) -> Sequence[tuple[int, _A]]: ...
+    @overload
+    def each(self, kind: type[_A], other: type[_B], /) -> Sequence[tuple[int, _A | _B]]: ...
+    @overload
+    def each(
+        self, kind: type[_A], other: type[_B], third: type[_C], /
+    ) -> Sequence[tuple[int, _A | _B | _C]]: ...
+    def each(self, *kinds: type) -> Any:
+        """All expressions of some kinds that the function evaluates, each with its node's index."""
+        known = self._by_kind.get(kinds)
+        if known is None:
+            known = self._by_kind[kinds] = [
+                (at, expr)
+                for at, node in enumerate(self.nodes)
+                for expr in node.expressions
+                if type(expr) in kinds
+            ]
+        return known
+
+    def mentions(self, name: str) -> bool:
+        """Whether a name, or the last part of one, stands anywhere in what it evaluates."""
+        known = self._by_kind.get(())
+        if known is None:
+            known = self._by_kind[()] = frozenset(
+                expr.name if isinstance(expr, Member) else expr.text.rpartition("::")[2]
+                for _, expr in self.each(Name, Member)
+            )
+        return name in known
 
 
 @dataclass(frozen=True, slots=True)

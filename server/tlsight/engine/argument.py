@@ -26,7 +26,7 @@ from tlsight.engine.suites import judge as judge_suites
 from tlsight.engine.unit import strip
 from tlsight.engine.values import Value, decided
 from tlsight.finding import Evidence, Finding, Fix, Related, Safety
-from tlsight.ir import Binary, Literal, walk
+from tlsight.ir import Binary, Literal
 from tlsight.rule import Check, Property, Verdict, Vocabulary
 from tlsight.text import Edit, Span
 
@@ -262,7 +262,7 @@ def _compared(stage: Stage, match: Match) -> bool:
         isinstance(item, Binary)
         and item.operator in ("==", "!=")
         and any(strip(side) is match.site for side in (item.left, item.right))
-        for item in walk(node.evaluates)
+        for item in node.expressions
     )
 
 

@@ -159,7 +159,7 @@ def _asks(
 ) -> bool:
     assert node.evaluates is not None
     tests = node.act in (Act.TEST, Act.SWITCH)
-    for part in walk(node.evaluates):
+    for part in node.expressions:
         if isinstance(part, Call):
             operands = (
                 (*part.arguments, part.callee.base)

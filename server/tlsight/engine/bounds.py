@@ -76,7 +76,7 @@ def is_minded(stage: Stage, here: Room) -> Span | None:
     if not here.limit:
         return None
     for node in stage.unit.module.functions[here.function].nodes:
-        for expr in walk(node.evaluates) if node.evaluates is not None else ():
+        for expr in node.expressions:
             if _minds(stage, here, expr):
                 return expr.span
     return None
@@ -176,7 +176,7 @@ def _stated(stage: Stage, here: Room, roles: tuple[str, ...]) -> Iterator[Excess
     writes = any(
         isinstance(expr, Call) and any(root(item) == here.buffer for item in expr.arguments)
         for node in nodes
-        for expr in (walk(node.evaluates) if node.evaluates is not None else ())
+        for expr in node.expressions
     )
     for at, node in enumerate(nodes):
         if node.act is not Act.RETURN or node.expr is None or not writes:

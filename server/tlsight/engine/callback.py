@@ -260,12 +260,10 @@ def _within(case: _Case) -> Iterator[Source]:
     """The calls that play a role, of the callback and of what it calls in this text."""
     unit = case.stage.unit
     for number in sorted(reached(unit, case.function)):
-        for at, node in enumerate(unit.module.functions[number].nodes):
-            for expr in walk(node.evaluates) if node.evaluates is not None else ():
-                if isinstance(expr, Call):
-                    source = Source.of(case.stage, number, at, expr)
-                    if source.matches:
-                        yield source
+        for at, call in unit.module.functions[number].each(Call):
+            source = Source.of(case.stage, number, at, call)
+            if source.matches:
+                yield source
 
 
 def _plays(case: _Case) -> Iterator[Mistake]:
@@ -316,7 +314,7 @@ def _comparisons(case: _Case, name: str) -> Iterator[Span]:
     """Where the function compares a parameter with anything but zero."""
     function = case.stage.unit.module.functions[case.function]
     for node in function.nodes:
-        for expr in walk(node.evaluates) if node.evaluates is not None else ():
+        for expr in node.expressions:
             if isinstance(expr, Binary) and expr.operator in _COMPARISONS:
                 sides = (strip(expr.left), strip(expr.right))
                 for side, other in (sides, sides[::-1]):
@@ -378,7 +376,7 @@ def _amounts(case: _Case, name: str) -> Iterator[tuple[int, int, Expr]]:
     """What says how much is put into a parameter: function, node and expression."""
     unit = case.stage.unit
     for at, node in enumerate(unit.module.functions[case.function].nodes):
-        for expr in walk(node.evaluates) if node.evaluates is not None else ():
+        for expr in node.expressions:
             if isinstance(expr, Assign) and expr.operator == "=" and _is_content(expr.target, name):
                 yield case.function, at, expr.value
     for source in _within(case):

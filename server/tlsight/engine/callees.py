@@ -18,7 +18,6 @@ from tlsight.ir import (
     Name,
     Unary,
     Variable,
-    walk,
 )
 
 _DEPTH = 6
@@ -39,6 +38,16 @@ def denoted(unit: Unit, function: int, node: int, expr: Expr | None) -> Function
 
 def called(unit: Unit, call: Call) -> Functions:
     """The functions of the unit that a call may mean by its name."""
+    key = ("called", id(call))
+    known = unit.cache.get(key)
+    if known is None:
+        known = unit.cache[key] = (_called(unit, call), call)  # an identity lasts while it is kept
+    assert isinstance(known, tuple)
+    found: Functions = known[0]
+    return found
+
+
+def _called(unit: Unit, call: Call) -> Functions:
     name = last_name(call)
     if not name:
         return frozenset()
@@ -66,10 +75,8 @@ def reached(unit: Unit, start: int) -> frozenset[int]:
             if number in found:
                 continue
             found.add(number)
-            for node in unit.module.functions[number].nodes:
-                for expr in walk(node.evaluates) if node.evaluates is not None else ():
-                    if isinstance(expr, Call):
-                        waiting += called(unit, expr)
+            for _, call in unit.module.functions[number].each(Call):
+                waiting += called(unit, call)
         known = unit.cache[key] = frozenset(found)
     assert isinstance(known, frozenset)
     return known

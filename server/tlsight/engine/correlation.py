@@ -29,7 +29,6 @@ from tlsight.ir import (
     Name,
     Node,
     Unary,
-    walk,
 )
 
 Outcome = Union[bool, Outcomes]
@@ -155,7 +154,7 @@ def _tests_of(unit: Unit, function: int) -> Tests:
             names |= _names_in(node.expr)
             if not node.loop and node.act is Act.TEST:
                 found[at] = _test(unit, node.expr)
-        for item in walk(node.evaluates):
+        for item in node.expressions:
             if isinstance(item, Evaluated):
                 homes.update({call.anchor: at for call in parts(item) if isinstance(call, Call)})
         for item in parts(node.evaluates):

@@ -19,7 +19,7 @@ from tlsight.engine.lives import Life, Status, Subject, Walk, done_to_parameter
 from tlsight.engine.match import Match
 from tlsight.engine.roles import Stage
 from tlsight.engine.unit import last_name, strip
-from tlsight.ir import Act, Call, CallKind, Expr, Literal, Member, Name, walk
+from tlsight.ir import Act, Call, CallKind, Expr, Literal, Member, Name
 from tlsight.rule import Binding, Form, Resource
 from tlsight.text import Span
 
@@ -72,7 +72,6 @@ def custody(stage: Stage) -> Custody:
         lives = [
             Walk(stage, subject, _DEPTH).run()
             for function in range(len(stage.unit.module.functions))
-            if not stage.unit.module.functions[function].broken
             for subject in subjects(stage, function)
         ]
         known = stage.unit.cache["custody"] = Custody(tuple(lives))
@@ -139,10 +138,10 @@ def _mentions(stage: Stage, function: int) -> Mapping[str, tuple[int, ...]]:
     known = stage.unit.cache.get(key)
     if known is None:
         found: dict[str, list[int]] = {}
-        for at, node in enumerate(stage.unit.module.functions[function].nodes):
-            for expr in walk(node.evaluates) if node.evaluates is not None else ():
-                if isinstance(expr, (Name, Member)) and (name := named(expr)) is not None:
-                    found.setdefault(name, []).append(at)
+        around = stage.unit.module.functions[function]
+        for at, expr in around.each(Name, Member):
+            if (name := named(expr)) is not None:
+                found.setdefault(name, []).append(at)
         known = stage.unit.cache[key] = {name: tuple(items) for name, items in found.items()}
     assert isinstance(known, dict)
     return known
@@ -151,31 +150,28 @@ def _mentions(stage: Stage, function: int) -> Mapping[str, tuple[int, ...]]:
 def _of_helpers(stage: Stage, function: int, shared: set[str]) -> Iterator[Subject]:
     """The objects that functions of the unit make for this one, or release."""
     around = stage.unit.module.functions[function]
-    for at, node in enumerate(around.nodes):
-        if node.expanded or node.evaluates is None:
+    for at, call in around.each(Call):
+        if around.nodes[at].expanded:
             continue
-        for call in walk(node.evaluates):
-            if not isinstance(call, Call) or deeds_of(stage, function, at, call):
+        bodies = called(stage.unit, call)
+        if not bodies or deeds_of(stage, function, at, call):
+            continue
+        made = {fresh(stage, body) for body in bodies}
+        resource = made.pop() if len(made) == 1 else None
+        if resource is not None:
+            spelled = last_name(call)
+            yield Subject(function, at, call, Status.OWNED, "", None, resource, spelled)
+        for number, argument in enumerate(call.arguments):
+            name = named(argument)
+            if name is None or name in shared:
                 continue
-            bodies = called(stage.unit, call)
-            if not bodies:
+            if not _is_mentioned(stage, function, at, name):
                 continue
-            made = {fresh(stage, body) for body in bodies}
-            resource = made.pop() if len(made) == 1 else None
-            if resource is not None:
+            kinds = {_released(stage, body, number) for body in bodies}
+            known = kinds.pop() if len(kinds) == 1 else None
+            if known is not None:
                 spelled = last_name(call)
-                yield Subject(function, at, call, Status.OWNED, "", None, resource, spelled)
-            for number, argument in enumerate(call.arguments):
-                name = named(argument)
-                if name is None or name in shared:
-                    continue
-                if not _is_mentioned(stage, function, at, name):
-                    continue
-                kinds = {_released(stage, body, number) for body in bodies}
-                known = kinds.pop() if len(kinds) == 1 else None
-                if known is not None:
-                    spelled = last_name(call)
-                    yield Subject(function, at, call, Status.RELEASED, name, None, known, spelled)
+                yield Subject(function, at, call, Status.RELEASED, name, None, known, spelled)
 
 
 def _released(stage: Stage, body: int, number: int) -> Resource | None:
@@ -204,7 +200,7 @@ def fresh(stage: Stage, function: int, depth: int = _DEPTH) -> Resource | None:
 def _fresh(stage: Stage, function: int, depth: int) -> Resource | None:
     around = stage.unit.module.functions[function]
     resource = resource_of_type(stage, around.result)
-    if resource is None or around.broken or not all_deeds(stage).get(function):
+    if resource is None or not all_deeds(stage).get(function):
         return None
     returned: set[int] = set()
     for node, call, deed in all_deeds(stage).get(function, ()):

@@ -35,7 +35,6 @@ from tlsight.ir import (
     Member,
     Name,
     Unary,
-    walk,
 )
 from tlsight.text import Span
 
@@ -418,13 +417,13 @@ class Numbers:
         node = self.unit.module.functions[function].nodes[item.node]
         return any(
             isinstance(part, Unary) and part.span == item.span and part.operator != "&"
-            for part in (walk(node.evaluates) if node.evaluates is not None else ())
+            for part in node.expressions
         )
 
     def _before(self, function: int, item: Definition, frame: Frame | None) -> Decoded | None:
         """What a variable was before a step that changes it."""
         node = self.unit.module.functions[function].nodes[item.node]
-        for part in walk(node.evaluates) if node.evaluates is not None else ():
+        for part in node.expressions:
             target = part.target if isinstance(part, Assign) else None
             target = part.operand if isinstance(part, Unary) else target
             if target is not None and part.span == item.span:
@@ -480,7 +479,7 @@ class Numbers:
                     elif name is not None and item.value is not None:
                         yield name, _Out(item.node, item.target.span, item.value)
         for at, node in enumerate(self.unit.module.functions[function].nodes):
-            for expr in walk(node.evaluates) if node.evaluates is not None else ():
+            for expr in node.expressions:
                 if isinstance(expr, Call) and expr.kind is CallKind.MACRO:
                     yield from self._outs_of_macro(at, expr)
                 elif isinstance(expr, Call):

@@ -26,7 +26,6 @@ from tlsight.ir import (
     Name,
     Unary,
     Variable,
-    walk,
 )
 from tlsight.rule import Resource
 
@@ -290,7 +289,7 @@ def _exposed(stage: Stage, function: int) -> Iterator[str]:
             name = named(initial) if initial is not None else None
             if name is not None:
                 yield name
-        for expr in walk(node.evaluates) if node.evaluates is not None else ():
+        for expr in node.expressions:
             if isinstance(expr, Call):
                 for deed in deeds_of(stage, function, at, expr):
                     fine |= {
@@ -299,7 +298,7 @@ def _exposed(stage: Stage, function: int) -> Iterator[str]:
                         if (argument := deed.at(slot)) is not None
                     }
     for node in unit.module.functions[function].nodes:
-        for expr in walk(node.evaluates) if node.evaluates is not None else ():
+        for expr in node.expressions:
             if isinstance(expr, Unary) and expr.operator == "&" and id(expr) not in fine:
                 name = named(expr.operand)
                 if name is not None:
@@ -312,7 +311,7 @@ def _exposed(stage: Stage, function: int) -> Iterator[str]:
     for other in unit.module.functions:
         if other.enclosing == function:
             for node in other.nodes:
-                for expr in walk(node.evaluates) if node.evaluates is not None else ():
+                for expr in node.expressions:
                     if isinstance(expr, Name):
                         yield expr.text
 

@@ -35,7 +35,6 @@ from tlsight.ir import (
     Node,
     Opaque,
     Unary,
-    walk,
 )
 
 BUDGET = 2_000
@@ -225,7 +224,7 @@ class _Search:
         step = self.unit.module.functions[function].nodes[node]
         first = name.partition(".")[0]
         written = False
-        for call in walk(step.evaluates) if step.evaluates is not None else ():
+        for call in step.expressions:
             if not isinstance(call, Call):
                 continue
             slots = [at for at, item in enumerate(call.arguments) if root(item) == first]
@@ -320,7 +319,7 @@ class _Search:
     def _events(self) -> Iterator[tuple[int, int, Expr]]:
         for number, function in enumerate(self.unit.module.functions):
             for at, node in enumerate(function.nodes):
-                for expr in walk(node.evaluates) if node.evaluates is not None else ():
+                for expr in node.expressions:
                     yield number, at, expr
 
 

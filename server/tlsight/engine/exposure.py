@@ -27,11 +27,11 @@ from tlsight.ir import (
     Call,
     Conditional,
     Expr,
+    Function,
     Index,
     Literal,
     Member,
     Name,
-    Node,
     SizeOf,
     Unary,
     walk,
@@ -145,9 +145,7 @@ def _found(stage: Stage, check: Check) -> Iterator[Shown]:
     if b"<<" not in stage.unit.data:
         return
     for number, function in enumerate(stage.unit.module.functions):
-        for at, node in enumerate(function.nodes):
-            if node.evaluates is not None:
-                yield from _by_stream(logs, number, at, node)
+        yield from _by_stream(logs, number, function)
 
 
 def _by_role(match: Match) -> Iterator[Shown]:
@@ -200,11 +198,11 @@ def _chain(expr: Expr) -> list[Expr]:
     return found[::-1]
 
 
-def _by_stream(logs: re.Pattern[str], number: int, at: int, node: Node) -> Iterator[Shown]:
+def _by_stream(logs: re.Pattern[str], number: int, function: Function) -> Iterator[Shown]:
     """What is put into a stream that is called a log."""
     inner: set[int] = set()
-    for expr in reversed(list(walk(node.evaluates))) if node.evaluates is not None else ():
-        if not isinstance(expr, Binary) or expr.operator != "<<" or id(expr) in inner:
+    for at, expr in reversed(function.each(Binary)):
+        if expr.operator != "<<" or id(expr) in inner:
             continue
         head: Expr = expr
         while isinstance(head, Binary) and head.operator == "<<":

@@ -206,9 +206,15 @@ def definitions(unit: Unit, function: int) -> Definitions:
     known = unit.cache.get(key)
     if known is None:
         found: dict[str, list[Definition]] = {}
-        for at, node in enumerate(unit.module.functions[function].nodes):
-            for name, definition in _defined(unit, at, node):
+        around = unit.module.functions[function]
+        for at, expr in around.each(Assign, Unary, Call):
+            for name, definition in _defined_by(unit, at, expr):
                 found.setdefault(name, []).append(definition)
+        for at, node in enumerate(around.nodes):
+            if node.act is Act.DECLARE and node.variable is not None:
+                variable = node.variable
+                declared = Definition(at, "value", variable.span, variable.initial)
+                found.setdefault(variable.name, []).append(declared)
         known = {name: tuple(items) for name, items in found.items()}
         unit.cache[key] = known
     assert isinstance(known, dict)
@@ -273,7 +279,7 @@ def _is_step(node: Node, span: Span) -> bool:
     """Whether what stands at a place of a step is a `++` or its like."""
     return any(
         isinstance(expr, Unary) and expr.span == span and expr.operator != "&"
-        for expr in (walk(node.evaluates) if node.evaluates is not None else ())
+        for expr in node.expressions
     )
 
 
@@ -455,15 +461,6 @@ def _predecessors(function: Function) -> tuple[tuple[int, ...], ...]:
         for edge in node.next:
             found[edge.target].append(at)
     return tuple(tuple(items) for items in found)
-
-
-def _defined(unit: Unit, at: int, node: Node) -> Iterator[tuple[str, Definition]]:
-    if node.evaluates is not None:
-        for expr in walk(node.evaluates):
-            yield from _defined_by(unit, at, expr)
-    if node.act is Act.DECLARE and node.variable is not None:
-        variable = node.variable
-        yield variable.name, Definition(at, "value", variable.span, variable.initial)
 
 
 def _defined_by(unit: Unit, at: int, expr: Expr) -> Iterator[tuple[str, Definition]]:

@@ -33,7 +33,6 @@ from tlsight.ir import (
     Tag,
     Unary,
     Variable,
-    walk,
 )
 from tlsight.text import Span
 
@@ -118,7 +117,7 @@ def _entries(stage: Stage, number: int, function: Function) -> Iterator[tuple[in
             for caller, other in enumerate(stage.unit.module.functions)
             for at, node in enumerate(other.nodes)
             if caller != number and node.evaluates is not None
-            for expr in walk(node.evaluates)
+            for expr in node.expressions
             if isinstance(expr, Name) and tail(expr.text) == name
         ]
         yield from dict.fromkeys([*mentioned, *((caller, at) for caller, at, _ in calls)])

@@ -51,6 +51,17 @@ class Index:
         return replace(self, calls=self.deeds, fields={}, typed={}, deeds={})
 
     @cached_property
+    def shaped(self) -> Mapping[str, Sequence[Binding]]:
+        """By role: the bindings of callbacks that are known by their shape."""
+        found: dict[str, list[Binding]] = {}
+        for library in self.rulebook.libraries.values():
+            for binding in library.bindings:
+                if binding.callback is not None and binding.callback.shape:
+                    for role in binding.roles:
+                        found.setdefault(role, []).append(binding)
+        return found
+
+    @cached_property
     def resources(self) -> Mapping[str, Resource]:
         """All resources by id."""
         known = (item for found in self.rulebook.libraries.values() for item in found.resources)

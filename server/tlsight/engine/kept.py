@@ -230,7 +230,7 @@ def _uses(stage: Stage, check: Check, fill: _Fill) -> Iterator[tuple[int, Span]]
             if expr is not None and place(expr) == fill.name:
                 yield match.node, expr.span
     for at, node in enumerate(stage.unit.module.functions[function].nodes):
-        for part in walk(node.evaluates) if node.evaluates is not None else ():
+        for part in node.expressions:
             written = isinstance(node.expr, Assign) and node.expr.target is part
             if isinstance(part, Index) and not written and place(part.base) == fill.name:
                 yield at, part.span

@@ -22,7 +22,7 @@ from tlsight.engine.roles import Stage, played
 from tlsight.engine.steps import of_function, steps
 from tlsight.engine.unit import bare, last_name, path, strip
 from tlsight.finding import Evidence, Finding, Related
-from tlsight.ir import Act, Assign, Call, Node, Opaque, walk
+from tlsight.ir import Act, Assign, Call, Node, Opaque
 from tlsight.rule import Check, Property
 
 _MAIN = "main"
@@ -203,7 +203,7 @@ def _result(match: Match, node: Node) -> str | None:
     """The variable that is set to the result of a step."""
     if node.variable is not None and node.evaluates is not None:
         return node.variable.name if strip(node.evaluates) is match.site else None
-    for expr in walk(node.evaluates) if node.evaluates is not None else ():
+    for expr in node.expressions:
         if isinstance(expr, Assign) and strip(expr.value) is match.site:
             return path(expr.target)
     return None
@@ -216,7 +216,7 @@ def _handed_to(stage: Stage, function: int, result: str) -> Sequence[tuple[int, 
     if known is None:
         found: dict[str, list[tuple[int, int]]] = {}
         for at, node in enumerate(stage.unit.module.functions[function].nodes):
-            for expr in walk(node.evaluates) if node.evaluates is not None else ():
+            for expr in node.expressions:
                 if not isinstance(expr, Call):
                     continue
                 names = {name for item in expr.arguments if (name := path(item)) is not None}
@@ -309,7 +309,7 @@ class _Cleaning:
             return True  # a guard, whose constructor or destructor may do it
         if node.evaluates is None:
             return False
-        return any(isinstance(expr, Call) and self._calls(expr) for expr in walk(node.evaluates))
+        return any(isinstance(expr, Call) and self._calls(expr) for expr in node.expressions)
 
     def _calls(self, call: Call) -> bool:
         bodies = called(self.stage.unit, call)

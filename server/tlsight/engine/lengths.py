@@ -189,18 +189,18 @@ def _by_syntax(stage: Stage) -> Iterator[_Sink]:
                 if bound is not None and stage.unit.is_local(which, bound[1]):
                     name = Name(node.variable.span, bound[1], -1)
                     yield _Sink(which, at, name, "an array on the stack", allocates=_STACK)
-            taken: set[int] = set()
-            for expr in walk(node.evaluates) if node.evaluates is not None else ():
-                if isinstance(expr, Unary) and expr.operator == "&":
-                    taken.add(id(strip(expr.operand)))
-            for expr in walk(node.evaluates) if node.evaluates is not None else ():
-                found = _touched_at(expr)
-                if found is not None and id(expr) not in taken:
-                    base, index = found
-                    if _is_memory(stage, which, base):
-                        yield _Sink(which, at, index, "an index", written=base, index=True)
-                elif isinstance(expr, Call) and expr.arguments and _is_array(expr):
-                    yield _Sink(which, at, expr.arguments[0], "new", allocates=_LARGE)
+        taken = {
+            id(strip(expr.operand)) for _, expr in function.each(Unary) if expr.operator == "&"
+        }
+        for at, expr in function.each(Index, Unary):
+            found = _touched_at(expr)
+            if found is not None and id(expr) not in taken:
+                base, index = found
+                if _is_memory(stage, which, base):
+                    yield _Sink(which, at, index, "an index", written=base, index=True)
+        for at, call in function.each(Call):
+            if call.arguments and _is_array(call):
+                yield _Sink(which, at, call.arguments[0], "new", allocates=_LARGE)
 
 
 def _touched_at(expr: Expr) -> tuple[Expr, Expr] | None:
@@ -317,7 +317,7 @@ def _told(stage: Stage, function: int) -> Mapping[str, list[Call]]:
     if known is None:
         found: dict[str, list[Call]] = {}
         for node in stage.unit.module.functions[function].nodes:
-            for part in walk(node.evaluates) if node.evaluates is not None else ():
+            for part in node.expressions:
                 if isinstance(part, Call) and isinstance(part.callee, Member) and part.arguments:
                     name = place(part.callee.base)
                     if name is not None:
@@ -461,7 +461,7 @@ def _touches(stage: Stage, function: int, name: str) -> Iterator[tuple[int, Expr
 
 
 def _touched(node: Node) -> Iterator[tuple[str, Expr]]:
-    for expr in walk(node.evaluates) if node.evaluates is not None else ():
+    for expr in node.expressions:
         base: Expr | None = None
         if isinstance(expr, Index):
             base = expr.base

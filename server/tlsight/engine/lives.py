@@ -740,7 +740,7 @@ def _looks(unit: Unit, function: int) -> tuple[_Look, ...]:
 
 
 def _look(unit: Unit, node: Node) -> _Look:
-    items = tuple(walk(node.evaluates)) if node.evaluates is not None else ()
+    items = node.expressions
     whole = tuple(parts(node.evaluates)) if node.evaluates is not None else ()
     names = {
         name
@@ -808,7 +808,7 @@ def done_to_parameter(
 
 def _done(stage: Stage, function: int, number: int, resource: Resource | None, depth: int) -> str:
     around = stage.unit.module.functions[function]
-    if depth == 0 or number >= len(around.parameters) or around.broken:
+    if depth == 0 or number >= len(around.parameters):
         return ""
     name = around.parameters[number].name
     if not name:

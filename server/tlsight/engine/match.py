@@ -25,7 +25,6 @@ from tlsight.ir import (
     Name,
     Tag,
     Variable,
-    walk,
 )
 from tlsight.rule import Binding, Form
 from tlsight.text import Span
@@ -73,7 +72,7 @@ def call_matches(index: Index, unit: Unit, function: int, node: int, call: Call)
     """The forms that one call is spelled as."""
     found: list[Match] = []
     for name in _names(index, unit, call):
-        for binding, form in index.calls.get(tail(name), ()):
+        for binding, form in index.calls.get(tail(name), ()) if name else ():
             match = _call_match(index, unit, function, node, call, name, binding, form)
             if match is not None and not any(_is_again(match, item) for item in found):
                 found.append(match)
@@ -92,9 +91,7 @@ def _all(index: Index, unit: Unit) -> Iterator[Match]:
         for at, node in enumerate(function.nodes):
             if node.variable is not None and node.variable.initial is not None:
                 yield from _variable_matches(index, unit, number, at, node.variable)
-            if node.evaluates is None:
-                continue
-            for expr in walk(node.evaluates):
+            for expr in node.expressions:
                 if isinstance(expr, Call):
                     yield from call_matches(index, unit, number, at, expr)
                     for made in _braced(index, unit, number, expr):

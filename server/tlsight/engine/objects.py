@@ -36,12 +36,10 @@ from tlsight.ir import (
     Literal,
     Member,
     Name,
-    Node,
     Opaque,
     SizeOf,
     Unary,
     Variable,
-    walk,
 )
 from tlsight.text import Span
 
@@ -87,8 +85,7 @@ class Objects:
         """By identity of a call: where its result is kept."""
         for number, function in enumerate(self.unit.module.functions):
             self._parameters(number, function)
-            for node in function.nodes:
-                self._node(number, node)
+            self._events(number, function)
             self._range_loops(number, function)
         self._note_roles()
 
@@ -213,27 +210,25 @@ class Objects:
             if parameter.name and _is_value(parameter.type):
                 self._declared((number, parameter.name), parameter)
 
-    def _node(self, number: int, node: Node) -> None:
-        if node.evaluates is not None:
-            for expr in walk(node.evaluates):
-                if isinstance(expr, Assign) and expr.operator == "=":
-                    if isinstance(strip(expr.value), _NO_OBJECTS):
-                        continue
-                    target = self._place(number, expr.target)
-                    if target is not None:
-                        self._set(number, target, expr.value)
-                elif isinstance(expr, Call):
-                    self._call(number, expr)
-                    self._initialised(number, expr)
-        if node.act is Act.DECLARE and node.variable is not None:
-            place = self._declaring(number, node.variable.name)
-            self._declared(place, node.variable)
-            if node.variable.initial is not None:
-                self._set(number, place, node.variable.initial)
-        if node.act is Act.RETURN and node.expr is not None:
-            self._set(number, (number, "<return>"), node.expr)
-            if not self._is_called(number):
-                self._class((number, "<return>")).returned.add(number)
+    def _events(self, number: int, function: Function) -> None:
+        for _, assign in function.each(Assign):
+            if assign.operator == "=" and not isinstance(strip(assign.value), _NO_OBJECTS):
+                target = self._place(number, assign.target)
+                if target is not None:
+                    self._set(number, target, assign.value)
+        for _, call in function.each(Call):
+            self._call(number, call)
+            self._initialised(number, call)
+        for node in function.nodes:
+            if node.act is Act.DECLARE and node.variable is not None:
+                place = self._declaring(number, node.variable.name)
+                self._declared(place, node.variable)
+                if node.variable.initial is not None:
+                    self._set(number, place, node.variable.initial)
+            elif node.act is Act.RETURN and node.expr is not None:
+                self._set(number, (number, "<return>"), node.expr)
+                if not self._is_called(number):
+                    self._class((number, "<return>")).returned.add(number)
 
     def _range_loops(self, number: int, function: Function) -> None:
         """Effect: what a loop over a container names is what is in it."""

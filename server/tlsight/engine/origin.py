@@ -34,7 +34,6 @@ from tlsight.ir import (
     Name,
     Opaque,
     Unary,
-    walk,
 )
 from tlsight.text import Span
 
@@ -267,7 +266,9 @@ class _Search:
     def _outer(self, name: str) -> None:
         """Effect: what this unit puts into a global or a field takes part."""
         written = False
-        for number in range(len(self.unit.module.functions)):
+        for number, function in enumerate(self.unit.module.functions):
+            if not function.mentions(name.rpartition("::")[2]):
+                continue
             for write in _writes(self.stage, number).get(name, ()):
                 if name not in self.unit.variables[number]:
                     written = True
@@ -342,9 +343,11 @@ def _writes(stage: Stage, function: int) -> dict[str, list[_Write]]:
     known = stage.unit.cache.get(key)
     if known is None:
         found: dict[str, list[_Write]] = {}
-        for at, node in enumerate(stage.unit.module.functions[function].nodes):
-            for name, write in _written(stage, function, at, node.evaluates):
+        around = stage.unit.module.functions[function]
+        for at, event in around.each(Assign, Call):
+            for name, write in _written(stage, function, at, event):
                 found.setdefault(name, []).append(write)
+        for at, node in enumerate(around.nodes):
             variable = node.variable
             if node.act is Act.DECLARE and variable is not None and variable.initial is not None:
                 found.setdefault(variable.name, []).append(_Write(at, (variable.initial,)))
@@ -376,24 +379,21 @@ def _pointers(stage: Stage, function: int) -> dict[str, list[str]]:
 
 
 def _written(
-    stage: Stage, function: int, at: int, expr: Expr | None
+    stage: Stage, function: int, at: int, event: Assign | Call
 ) -> Iterator[tuple[str, _Write]]:
-    if expr is None:
+    if isinstance(event, Assign):
+        name = root(event.target)
+        if name is not None:
+            yield name, _Write(at, (event.value,))
         return
-    for item in walk(expr):
-        if isinstance(item, Assign):
-            name = root(item.target)
-            if name is not None:
-                yield name, _Write(at, (item.value,))
-        elif isinstance(item, Call):
-            for number, argument in enumerate(item.arguments):
-                name = root(argument)
-                if name is not None and may_write(stage, function, item, number, argument):
-                    yield name, _Write(at, item.arguments, item)
-            if isinstance(item.callee, Member) and item.arguments:
-                name = root(item.callee.base)
-                if name is not None:
-                    yield name, _Write(at, item.arguments, item)
+    for number, argument in enumerate(event.arguments):
+        name = root(argument)
+        if name is not None and may_write(stage, function, event, number, argument):
+            yield name, _Write(at, event.arguments, event)
+    if isinstance(event.callee, Member) and event.arguments:
+        name = root(event.callee.base)
+        if name is not None:
+            yield name, _Write(at, event.arguments, event)
 
 
 def may_write(stage: Stage, function: int, call: Call, number: int, argument: Expr) -> bool:

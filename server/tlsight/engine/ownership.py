@@ -22,7 +22,7 @@ from tlsight.engine.smart import pointed
 from tlsight.engine.unit import strip
 from tlsight.engine.unmaking import released_before_leaving, renamed, spelled_like, without
 from tlsight.finding import Evidence, Finding, Fix, Related
-from tlsight.ir import Act, Call, Expr, Unary, walk
+from tlsight.ir import Act, Call, Expr, Unary
 from tlsight.rule import Check, Property, Resource
 from tlsight.text import Span
 
@@ -344,10 +344,9 @@ def _releases(stage: Stage) -> Iterator[tuple[int, int, Expr, Deed | None, Expr]
     if stage.unit.language == "c":
         return
     for function, around in enumerate(stage.unit.module.functions):
-        for at, step in enumerate(around.nodes):
-            for expr in walk(step.evaluates) if step.evaluates is not None else ():
-                if isinstance(expr, Unary) and expr.operator == "delete":
-                    yield function, at, expr, None, expr.operand
+        for at, expr in around.each(Unary):
+            if expr.operator == "delete":
+                yield function, at, expr, None, expr.operand
 
 
 def _is_own_memory(stage: Stage, function: int, target: Expr, wanted: Resource) -> bool:

@@ -130,7 +130,7 @@ def is_measured(stage: Stage, match: Match) -> bool:
             for side, other in ((item.left, item.right), (item.right, item.left))
         )
         for node in nodes
-        for item in (walk(node.evaluates) if node.evaluates is not None else ())
+        for item in node.expressions
     )
 
 
@@ -140,7 +140,7 @@ def _held(node: Node, call: Call) -> Iterator[str]:
         if node.variable.initial is not None and _is_of(node.variable.initial, call, set()):
             yield node.variable.name
     elif node.evaluates is not None:
-        for expr in walk(node.evaluates):
+        for expr in node.expressions:
             if isinstance(expr, Assign) and _is_of(expr.value, call, set()):
                 name = path(expr.target)
                 if name is not None:
@@ -180,7 +180,7 @@ def _acts(unit: Unit, function: int) -> tuple[tuple[Expr, ...], ...]:
         known = unit.cache[key] = tuple(
             tuple(
                 expr
-                for expr in (walk(node.evaluates) if node.evaluates is not None else ())
+                for expr in node.expressions
                 if isinstance(expr, (Assign, Call))
                 or (isinstance(expr, Unary) and expr.operator in _STEPS)
             )

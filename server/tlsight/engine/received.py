@@ -371,7 +371,7 @@ class Received:
                 if to != RESULT and target is not None and value is not None:
                     yield _Store(function, match.node, target, None, value)
         for at, node in enumerate(self.unit.module.functions[function].nodes):
-            for expr in walk(node.evaluates) if node.evaluates is not None else ():
+            for expr in node.expressions:
                 if isinstance(expr, Assign) and expr.operator == "+=":
                     if self._is_object(function, expr.target):
                         yield _Store(function, at, expr.target, None, expr.value)
@@ -440,7 +440,7 @@ class Received:
         for items in self.stores(function).values():
             yield from items
         for at, node in enumerate(self.unit.module.functions[function].nodes):
-            for expr in walk(node.evaluates) if node.evaluates is not None else ():
+            for expr in node.expressions:
                 if isinstance(expr, Assign) and expr.operator == "=":
                     target = strip(expr.target)
                     if isinstance(target, (Name, Member)):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import bisect
 
 from tlsight.engine.unit import Unit
-from tlsight.ir import Call, Function, walk
+from tlsight.ir import Call, Function
 from tlsight.text import Span
 
 
@@ -40,4 +40,4 @@ def _calls_nothing(function: Function, offset: int) -> bool:
     following = min(later, key=lambda node: node.span.start, default=None)
     if following is None or following.evaluates is None:
         return True
-    return not any(isinstance(item, Call) for item in walk(following.evaluates))
+    return not any(isinstance(item, Call) for item in following.expressions)

@@ -647,7 +647,7 @@ class _Walk:
     def _nested_use(self, node: Node) -> Mistake | None:
         """The call stands where it is dereferenced at once."""
         assert node.evaluates is not None
-        for item in walk(node.evaluates):
+        for item in node.expressions:
             if isinstance(item, Member) and item.arrow and strip(item.base) is self.call:
                 return Mistake(self.match.span)
             if (
@@ -664,7 +664,7 @@ class _Walk:
 
     def _nested_length(self, node: Node) -> Mistake | None:
         assert node.evaluates is not None
-        for item in walk(node.evaluates):
+        for item in node.expressions:
             if isinstance(item, Subscript) and strip(item.index) is self.call:
                 return Mistake(self.match.span)
             if isinstance(item, Call) and item is not self.call:
@@ -704,7 +704,7 @@ class _Walk:
         """Whether a step hands the result to someone who may look at it."""
         assert step.evaluates is not None
         target: Expr | None = None
-        for item in walk(step.evaluates):
+        for item in step.expressions:
             if (
                 isinstance(item, Assign)
                 and item.operator == "="
@@ -737,7 +737,7 @@ class _Walk:
         assert step.evaluates is not None
         return any(
             isinstance(item, Assign) and item.operator == "=" and self._names_result(item.target)
-            for item in walk(step.evaluates)
+            for item in step.expressions
         )
 
     def _sink_sites(self) -> frozenset[int]:
@@ -783,7 +783,7 @@ class _Walk:
     def _spelled(self) -> str:
         """The variable that holds the result, as the step that sets it writes it."""
         node = self.function.nodes[self.home]
-        for item in walk(node.evaluates) if node.evaluates is not None else ():
+        for item in node.expressions:
             if isinstance(item, Assign) and path(item.target) == self.variable:
                 start, end = item.target.span
                 return self.unit.data[start:end].decode(errors="replace")

@@ -114,7 +114,7 @@ def _is_change(stage: Stage, check: Check, function: int, name: str, item: Defin
         return True
     if item.kind == "value" and item.value is not None and name in _names(item.value):
         return isinstance(strip(item.value), Binary)
-    for expr in walk(node.evaluates) if node.evaluates is not None else ():
+    for expr in node.expressions:
         if isinstance(expr, Unary) and expr.operator in _STEPS and path(expr.operand) == name:
             return True
         if isinstance(expr, Call) and item.span.start <= expr.span.end:
@@ -160,7 +160,7 @@ def _is_guard(node: Node, names: frozenset[str], results: frozenset[str] | set[s
 def _assigned(node: Node, call: Call) -> set[str]:
     """What a step sets to the result of a call."""
     found = {node.variable.name} if node.variable is not None else set()
-    for expr in walk(node.evaluates) if node.evaluates is not None else ():
+    for expr in node.expressions:
         if isinstance(expr, Assign) and strip(expr.value) is call:
             found |= {name for name in (path(expr.target),) if name is not None}
     return found

@@ -44,7 +44,7 @@ def unbalanced(
         for other in of_function(stage, role, function)
         if _name(stage, check, other) == name
     ]
-    if name is None or not closes or around.broken or around.nodes[match.node].expanded:
+    if name is None or not closes or around.nodes[match.node].expanded:
         return
     life = _Scope(stage, check, match, name, Status.OWNED).run()
     left = life.of("left")

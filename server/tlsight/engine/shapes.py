@@ -20,12 +20,7 @@ from tlsight.rule import Binding
 
 def shaped(stage: Stage, role: str) -> Iterator[tuple[Match, int]]:
     """The functions that are callbacks of a role by their shape, each as a match of its own."""
-    bindings = [
-        binding
-        for library in stage.index.rulebook.libraries.values()
-        for binding in library.bindings
-        if role in binding.roles and binding.callback is not None and binding.callback.shape
-    ]
+    bindings = stage.index.shaped.get(role, ())
     for number, function in enumerate(stage.unit.module.functions) if bindings else ():
         if function.static or function.kind not in ("function", "method"):
             continue

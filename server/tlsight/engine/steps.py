@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from tlsight.engine.callees import called, reached
 from tlsight.engine.match import Match
 from tlsight.engine.roles import Stage, played
-from tlsight.ir import Call, walk
+from tlsight.ir import Call
 
 
 def of_function(stage: Stage, role: str, function: int) -> Sequence[Match]:
@@ -44,7 +44,7 @@ def steps_inside(stage: Stage, function: int, roles: tuple[str, ...]) -> frozens
     return frozenset(
         at
         for at, node in enumerate(nodes)
-        for expr in (walk(node.evaluates) if playing and node.evaluates is not None else ())
+        for expr in (node.expressions if playing and node.evaluates is not None else ())
         if isinstance(expr, Call)
         and any(playing & reached(stage.unit, body) for body in called(stage.unit, expr))
     )

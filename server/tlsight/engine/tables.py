@@ -75,7 +75,7 @@ def _deeds(unit: Unit, function: int) -> dict[int, frozenset[str]]:
             if node.act is Act.RETURN and not isinstance(node.expr, Literal):
                 deeds.add("return")
             if node.evaluates is not None:
-                calls = (item for item in walk(node.evaluates) if isinstance(item, Call))
+                calls = (item for item in node.expressions if isinstance(item, Call))
                 deeds.update(f"{last_name(call)}()" for call in calls)
         known = {at: frozenset(deeds) for at, deeds in found.items()}
         unit.cache[key] = known

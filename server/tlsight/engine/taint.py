@@ -102,12 +102,11 @@ def operators(stage: Stage) -> tuple[Comparison, ...]:
 
 def _by_operator(stage: Stage) -> Iterator[Comparison]:
     for number, function in enumerate(stage.unit.module.functions):
-        for at, node in enumerate(function.nodes):
-            for expr in walk(node.evaluates) if node.evaluates is not None else ():
-                if isinstance(expr, Binary) and expr.operator in ("==", "!="):
-                    sides = (strip(expr.left), strip(expr.right))
-                    if not any(_is_no_text(stage, number, side) for side in sides):
-                        yield Comparison(number, at, expr, expr.operator, sides)
+        for at, expr in function.each(Binary):
+            if expr.operator in ("==", "!="):
+                sides = (strip(expr.left), strip(expr.right))
+                if not any(_is_no_text(stage, number, side) for side in sides):
+                    yield Comparison(number, at, expr, expr.operator, sides)
 
 
 def _is_no_text(stage: Stage, function: int, side: Expr) -> bool:

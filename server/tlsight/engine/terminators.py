@@ -173,7 +173,7 @@ def _stops(stage: Stage, check: Check, match: Match, name: str) -> frozenset[int
     harmless = _harmless(stage, check, function)
     found: set[int] = set()
     for at, node in enumerate(stage.unit.module.functions[function].nodes):
-        for part in walk(node.evaluates) if node.evaluates is not None else ():
+        for part in node.expressions:
             if isinstance(part, Assign):
                 target = strip(part.target)
                 if place(target) is None:

@@ -139,7 +139,7 @@ def _uses(
             if expr is not None and place(expr) in names:
                 yield other.span, other.node
     for at, node in enumerate(stage.unit.module.functions[match.function].nodes):
-        for part in walk(node.evaluates) if node.evaluates is not None else ():
+        for part in node.expressions:
             base = part.base if isinstance(part, Index) else None
             if isinstance(part, Unary) and part.operator == "*":
                 base = part.operand

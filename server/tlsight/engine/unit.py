@@ -36,12 +36,13 @@ from tlsight.ir import (
     Unary,
     Variable,
     children,
-    walk,
 )
 from tlsight.text import Span
 
 _QUALIFIERS = re.compile(r"\b(?:const|volatile|struct|class|enum|union|typename|static)\b")
 _BLANKS = re.compile(r"\s+")
+
+_Key = tuple[int | None, int]
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,14 @@ class Unit:
     """What it declares may be defined elsewhere."""
     cache: dict[object, object] = field(default_factory=dict, compare=False, repr=False)
     """Answers about this very unit; dies with it."""
+    _resolved: dict[str, str] = field(default_factory=dict, init=False, compare=False, repr=False)
+    _types: dict[_Key, tuple[Expr, str | None]] = field(
+        default_factory=dict, init=False, compare=False, repr=False
+    )
+    """By function and identity, which lasts as long as the expression that is kept with it."""
+    _receivers: dict[_Key, tuple[Expr, str | None]] = field(
+        default_factory=dict, init=False, compare=False, repr=False
+    )
 
     @cached_property
     def environment(self) -> tuple[Declarations, ...]:
@@ -74,12 +83,8 @@ class Unit:
         """Calls of the module by the last part of the callee: function index, node index, call."""
         found: dict[str, list[tuple[int, int, Call]]] = {}
         for index, function in enumerate(self.module.functions):
-            for at, node in enumerate(function.nodes):
-                if node.evaluates is None:
-                    continue
-                for expr in walk(node.evaluates):
-                    if isinstance(expr, Call):
-                        found.setdefault(last_name(expr), []).append((index, at, expr))
+            for at, call in function.each(Call):
+                found.setdefault(last_name(call), []).append((index, at, call))
         return {name: tuple(calls) for name, calls in found.items()}
 
     def name_fact(self, anchor: int) -> NameFact | None:
@@ -218,12 +223,25 @@ class Unit:
         for found in self.environment:
             if name in found.aliases:
                 return found.aliases[name]
-        tail = "::" + name
-        own = self.module.declarations.aliases
-        return next((own[known] for known in own if known.endswith(tail)), None)
+        own = self._own_aliases.get(name.rpartition("::")[2], ())
+        return next((meant for known, meant in own if known.endswith("::" + name)), None)
+
+    @cached_property
+    def _own_aliases(self) -> Mapping[str, Sequence[tuple[str, str]]]:
+        """The aliases of the text itself by the last part of their names: name and meaning."""
+        found: dict[str, list[tuple[str, str]]] = {}
+        for known, meant in self.module.declarations.aliases.items():
+            found.setdefault(known.rpartition("::")[2], []).append((known, meant))
+        return found
 
     def resolved_type(self, type_name: str) -> str:
         """A type with its outermost aliases followed, as spelled at the end."""
+        known = self._resolved.get(type_name)
+        if known is None:
+            known = self._resolved[type_name] = self._resolved_type(type_name)
+        return known
+
+    def _resolved_type(self, type_name: str) -> str:
         for _ in range(8):
             name = bare(type_name)
             alias = self._alias(name)
@@ -234,6 +252,13 @@ class Unit:
 
     def type_of(self, function: int | None, expr: Expr) -> str | None:
         """The type of an expression as far as anything tells, qualifiers included."""
+        key = (function, id(expr))
+        known = self._types.get(key)
+        if known is None:
+            known = self._types[key] = (expr, self._type_of(function, expr))
+        return known[1]
+
+    def _type_of(self, function: int | None, expr: Expr) -> str | None:
         if isinstance(expr, Name):
             return self._type_of_name(function, expr)
         if isinstance(expr, Member):
@@ -360,6 +385,13 @@ class Unit:
 
     def receiver_type(self, function: int | None, member: Member) -> str | None:
         """The class of the object on the left of `.` or `->`, smart pointers looked through."""
+        key = (function, id(member))
+        known = self._receivers.get(key)
+        if known is None:
+            known = self._receivers[key] = (member, self._receiver_type(function, member))
+        return known[1]
+
+    def _receiver_type(self, function: int | None, member: Member) -> str | None:
         inner = self.type_of(function, member.base)
         if inner is None:
             return None

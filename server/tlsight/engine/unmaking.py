@@ -12,7 +12,7 @@ from tlsight.engine.roles import Stage
 from tlsight.engine.statements import removed
 from tlsight.engine.unit import parts, strip
 from tlsight.finding import Fix, Safety
-from tlsight.ir import Act, Call, Expr, Literal, Member, Name, Unary, walk
+from tlsight.ir import Act, Call, Expr, Literal, Member, Name, Unary
 from tlsight.rule import Form, Property
 from tlsight.text import Edit, Span
 
@@ -40,7 +40,7 @@ def renamed(
     """Call what releases such an object, in the place of what is called."""
     safety = rule.safety or Safety.SAFE
     for node in stage.unit.module.functions[function].nodes:
-        for expr in walk(node.evaluates) if node.evaluates is not None else ():
+        for expr in node.expressions:
             if expr.span != span or not isinstance(expr, (Call, Unary)):
                 continue
             target = expr.arguments[0] if isinstance(expr, Call) else expr.operand

@@ -202,7 +202,7 @@ def _wiping(stage: Stage, check: Check, function: int, name: str) -> frozenset[i
     }
     found: set[int] = set()
     for at, node in enumerate(stage.unit.module.functions[function].nodes):
-        for item in walk(node.evaluates) if node.evaluates is not None else ():
+        for item in node.expressions:
             if isinstance(item, Call):
                 handed = [one for one in item.arguments if root(one) == name]
                 named = id(item) in roles or wipes.search(words(last_name(item)))
@@ -301,9 +301,7 @@ def _dies(stage: Stage, check: Check, match: Match, expr: Expr, name: str) -> bo
 
 def _is_barrier(node: Node) -> bool:
     """Whether a step is assembler, or something else that is not understood."""
-    return node.evaluates is not None and any(
-        isinstance(item, Opaque) for item in walk(node.evaluates)
-    )
+    return node.evaluates is not None and any(isinstance(item, Opaque) for item in node.expressions)
 
 
 def _reads(node: Node, name: str) -> bool:

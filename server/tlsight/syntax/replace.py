@@ -19,10 +19,13 @@ from tlsight.text import Span
 EMPTY = "$$"
 """Stands for `{}` as a default argument, which the grammar does not know."""
 _GENERIC: tuple[tuple[str, str], ...] = (
-    (
-        r"\b(class|struct|union|enum(?:\s+class)?)\s+(?:[A-Z][A-Z0-9_]+(?:\s*\([^()]*\))?\s+)+"
-        r"(?=[A-Za-z_][\w:]*\s*(?:final\s*)?[:{])",
-        r"\1",
+    *(
+        (
+            rf"\b({word})\s+(?:[A-Z][A-Z0-9_]+(?:\s*\([^()]*\))?\s+)+"
+            r"(?=[A-Za-z_][\w:]*\s*(?:final\s*)?[:{])",
+            r"\1",
+        )
+        for word in ("class", "struct", "union", r"enum(?:\s+class)?")
     ),
     (r"=\s*\{\s*\}(?=\s*[,)])", f"={EMPTY}"),
     (r"\b(offsetof\s*\([^(),;]+,\s*\w+)(?:\.\w+|\[[^\]\n]*\])+", r"\1"),
@@ -48,15 +51,13 @@ def replace(
     first, second = bytearray(clean), bytearray(plain)
     starts = [span.start for span in literals]
     for pattern, template in (*_GENERIC, *extra):
-        compiled = _compiled(pattern, template)
-        if compiled is None:
-            continue
-        for match in _matches(compiled, first):
-            index = bisect.bisect_right(starts, match.start()) - 1
-            if index >= 0 and _is_inside(match, literals[index]):
-                continue
-            for text in (first, second):
-                _put(text, match, compiled.pieces)
+        for compiled in _compiled(pattern, template):
+            for match in _matches(compiled, first):
+                index = bisect.bisect_right(starts, match.start()) - 1
+                if index >= 0 and _is_inside(match, literals[index]):
+                    continue
+                for text in (first, second):
+                    _put(text, match, compiled.pieces)
     _blank_likely(first, second)
     _blank_attributes(first, second)
     _close_lone_lines(first, second)
@@ -93,8 +94,24 @@ def _matches(compiled: _Compiled, text: bytearray) -> list[re.Match[bytes]]:
     return found
 
 
+_CHOICE = re.compile(r"(\\b)\(\?:(\w+(?:\|\w+)+)\)(?![*+?{])")
+"""How an expression begins that begins with one of some words."""
+
+
 @lru_cache(maxsize=512)
-def _compiled(pattern: str, template: str) -> _Compiled | None:
+def _compiled(pattern: str, template: str) -> tuple[_Compiled, ...]:
+    """A replacement, one for each of the words with which it may begin; none if it is wrong."""
+    choice = _CHOICE.match(pattern)
+    if choice is None:
+        single = _compiled_one(pattern, template)
+        return () if single is None else (single,)
+    boundary, words = choice.groups()
+    rest = pattern[choice.end() :]
+    found = [_compiled_one(f"{boundary}{word}{rest}", template) for word in words.split("|")]
+    return tuple(item for item in found if item is not None)
+
+
+def _compiled_one(pattern: str, template: str) -> _Compiled | None:
     word = pattern.startswith("\\b") and pattern[2:3] not in ("", "+", "*", "?", "{")
     try:
         expression = re.compile((pattern[2:] if word else pattern).encode(), re.MULTILINE)

@@ -114,6 +114,8 @@ class _Worker:
             with self._writing:
                 self._answers.write(body)
                 self._answers.flush()
+            if jobs is self._looks and self._analyst is not None:
+                self._analyst.tidy()
 
     def _done(self, job: Any) -> Any:
         if isinstance(job, Configure):

@@ -151,7 +151,7 @@ class Failed:
 class Analyst(Protocol):
     """The analysis that a worker serves; see `tlsight.analysis`.
 
-    `first` and `portray` are called on one thread, everything else on another.
+    `first`, `portray` and `tidy` are called on one thread, everything else on another.
     """
 
     def first(self, path: Path, data: bytes) -> Report:
@@ -174,6 +174,10 @@ class Analyst(Protocol):
         self, path: Path, data: bytes, safe_only: bool = True
     ) -> tuple[tuple[Edit, ...], tuple[str, ...]]:
         """All fixes that can be applied together, and why others cannot."""
+        ...
+
+    def tidy(self) -> None:
+        """Free what is no longer needed; called when an answer has been sent."""
         ...
 
     def close(self, path: Path) -> None:
