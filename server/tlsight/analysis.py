@@ -18,7 +18,17 @@ from typing import TypeVar
 from tlsight.carry import by_body, carried, merged, read_before
 from tlsight.clang import HEADERS, ClangFailed, HeaderIndex, Session, find_command, language_of
 from tlsight.config import Config
-from tlsight.engine import Index, Unit, build, described, judged, known_names, suppressed, unread
+from tlsight.engine import (
+    Index,
+    Standing,
+    Unit,
+    build,
+    described,
+    judged,
+    known_names,
+    suppressed,
+    unread,
+)
 from tlsight.facts import NO_FACTS, Facts
 from tlsight.finding import (
     Finding,
@@ -32,6 +42,7 @@ from tlsight.finding import (
 from tlsight.ir import Declarations, Module
 from tlsight.pages import combined, include_folders, page_declarations, page_headers, page_hints
 from tlsight.rule import Rulebook
+from tlsight.standing import standing
 from tlsight.suite_table import suite_table
 from tlsight.syntax import Hints, Tree, declarations, parse, read
 from tlsight.text import Edit, OverlappingEdits, Span, apply_edits
@@ -60,8 +71,8 @@ class _Open:
     """The text that `facts` are about."""
     outside: bytes | None = None
     """What of it stood outside bodies: with another one, everything is read again."""
-    unit: Unit | None = None
-    """The last that was judged, with all that was found out about it."""
+    judged: tuple[Unit, tuple[Finding, ...]] | None = None
+    """The last unit that was judged, and what was found in it."""
     retired: deque[Unit] = field(default_factory=deque)
     """Those before it, of which a portrait may be under way."""
     session: Session | None = None
@@ -70,9 +81,15 @@ class _Open:
     """Whether `hints` were made when the folder's headers were known."""
     problems: tuple[str, ...] = ()
 
-    def succeeded_by(self, unit: Unit) -> None:
+    @property
+    def unit(self) -> Unit | None:
+        """The last that was judged, with all that was found out about it."""
+        return self.judged[0] if self.judged is not None else None
+
+    def succeeded_by(self, unit: Unit, report: Report) -> None:
         """Effect: another unit is the last that was judged."""
-        before, self.unit = self.unit, unit
+        before = self.unit
+        self.judged = unit, (*report.findings, *(item.finding for item in report.suppressions))
         if before is not None:
             self.retired.append(before)
 
@@ -109,8 +126,10 @@ class Analyst:
         with state.lock:
             facts = carried(state.facts, state.facts_data, data)
             unit = self._unit(path, state, data, facts)
-        report = self._report(unit, final=False, problems=())
-        state.succeeded_by(unit)
+            before = state.judged
+        stands = standing(*before, unit) if before is not None else None
+        report = self._report(unit, final=False, problems=(), stands=stands)
+        state.succeeded_by(unit, report)
         return report
 
     def final(self, path: Path, data: bytes, evidence: bool = False) -> Report:
@@ -120,7 +139,7 @@ class Analyst:
         """
         unit, problems = self._finally(path, data)
         report = self._report(unit, final=True, problems=problems, evidence=evidence)
-        self._state(path).succeeded_by(unit)
+        self._state(path).succeeded_by(unit, report)
         return report
 
     def facts(self, path: Path) -> Facts:
@@ -198,7 +217,7 @@ class Analyst:
                 state.outside = None
                 state.module = None
                 state.tree = None
-                state.unit = None
+                state.judged = None
         self._header_index = None
         self._headers_read.clear()
 
@@ -333,9 +352,14 @@ class Analyst:
         return state.session
 
     def _report(
-        self, unit: Unit, final: bool, problems: tuple[str, ...], evidence: bool = False
+        self,
+        unit: Unit,
+        final: bool,
+        problems: tuple[str, ...],
+        evidence: bool = False,
+        stands: Standing | None = None,
     ) -> Report:
-        findings, told = judged(self.index, unit, self.config, suite_table, evidence)
+        findings, told = judged(self.index, unit, self.config, suite_table, evidence, stands)
         silenced = suppressed(unit, findings)
         gone = {item.finding.key for item in silenced}
         unanalysed = unread(self.index, unit) if final else ()

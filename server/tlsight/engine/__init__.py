@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from tlsight.config import Config
 from tlsight.engine.argument import Suites, check_argument
 from tlsight.engine.callback import check_callback
+from tlsight.engine.callees import neighbours
 from tlsight.engine.flow import has_given_up
 from tlsight.engine.index import Index, build
 from tlsight.engine.lives import has_lost_sight
@@ -31,6 +32,7 @@ from tlsight.text import Lines, Span
 
 __all__ = [
     "Index",
+    "Standing",
     "Suites",
     "Unit",
     "build",
@@ -38,6 +40,7 @@ __all__ = [
     "described",
     "judged",
     "known_names",
+    "neighbours",
     "suppressed",
     "unread",
 ]
@@ -50,23 +53,40 @@ def check(index: Index, unit: Unit, config: Config, suites: Suites) -> tuple[Fin
 
 EVIDENCE = 5_000
 """More of it is not kept of one unit."""
+_LOCAL = ("callback", "ownership", "result", "secret", "taint", "typestate")
+"""Kinds of rules whose findings in a function hardly change where others far from it do."""
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What an edit left standing: findings, and the functions in which all is judged anew."""
+
+    findings: tuple[Finding, ...]
+    focus: frozenset[int]
 
 
 def judged(
-    index: Index, unit: Unit, config: Config, suites: Suites, evidence: bool = False
+    index: Index,
+    unit: Unit,
+    config: Config,
+    suites: Suites,
+    evidence: bool = False,
+    standing: Standing | None = None,
 ) -> tuple[tuple[Finding, ...], tuple[Evidence, ...]]:
     """The same, and what of a unit is right or cannot be decided, if that is asked for.
 
-    Rules that are off by default find nothing, but their evidence counts.
+    Rules that are off by default find nothing, but their evidence counts. Where something is
+    standing, rules that judge functions by themselves are asked about its focus only.
     """
-    stage = Stage(index, unit, evidence)
+    whole = Stage(index, unit, evidence)
+    part = Stage(index, unit, evidence, standing.focus) if standing is not None else whole
     kept: dict[tuple[str, Span], Evidence] = {}
     found: dict[tuple[str, Span, str], Finding] = {}
     for rule in index.rulebook.properties.values():
         on = rule.enabled or rule.id in config.enable
         if rule.id in config.disable or not (on or evidence):
             continue
-        for item in _checked(stage, rule, suites):
+        for item in _checked(part if rule.kind in _LOCAL else whole, rule, suites):
             if isinstance(item, Evidence):
                 _keep(kept, item)
                 continue
@@ -74,6 +94,9 @@ def judged(
                 continue
             severity = config.severity.get(rule.id)
             item = replace(item, severity=severity) if severity is not None else item
+            found.setdefault(item.key, item)
+    for item in standing.findings if standing is not None else ():
+        if index.rulebook.properties[item.rule].kind in _LOCAL:
             found.setdefault(item.key, item)
     findings = tuple(sorted(found.values(), key=lambda item: (item.span, item.rule)))
     return findings, _settled(kept, findings)

@@ -17,7 +17,7 @@ from tlsight.engine.objects import RESULT
 from tlsight.engine.places import place
 from tlsight.engine.received import BUFFER, Bytes, Received
 from tlsight.engine.report import finding, undecided
-from tlsight.engine.roles import Stage, played
+from tlsight.engine.roles import Stage, playing
 from tlsight.engine.unit import last_name, path
 from tlsight.engine.values import CONVERSION
 from tlsight.finding import Evidence, Finding, Related
@@ -38,7 +38,7 @@ def check_arrivals(stage: Stage, rule: Property, check: Check) -> Iterator[Findi
     received = Received.of(stage, check.roles)
     for sink in check.sinks:
         role, _, slot = sink.partition(".")
-        for match in played(stage).get(role, ()):
+        for match in playing(stage, (role,)):
             expr = match.arguments.get(slot)
             held = received.bytes_at(match.function, match.node, expr) if expr is not None else None
             if held is None or expr is None:

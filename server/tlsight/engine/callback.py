@@ -78,6 +78,8 @@ def check_callback(stage: Stage, rule: Property, check: Check) -> Iterator[Findi
             reason = f"the function that {match.spelled} installs is not in this file"
             yield from undecided(stage, rule, match.function, match.span, reason)
             continue
+        if not any(stage.asks(part) for part in (match.function, *reached(stage.unit, function))):
+            continue
         settled = excuse(stage, check, match)
         if settled is not None:
             yield from excused(stage, rule, match, settled)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from tlsight.engine.flow import definitions, reaching
 from tlsight.engine.index import tail
@@ -61,6 +61,19 @@ def _called(unit: Unit, call: Call) -> Functions:
         for number in found
         if len(call.arguments) <= len(unit.module.functions[number].parameters)
     )
+
+
+def neighbours(unit: Unit, functions: Collection[int]) -> set[int]:
+    """The functions that call some functions, and those that they call."""
+    around = {
+        caller
+        for number in functions
+        for caller, _, _ in unit.calls.get(tail(unit.module.functions[number].name), ())
+    }
+    for number in functions:
+        for _, call in unit.module.functions[number].each(Call):
+            around |= called(unit, call)
+    return around
 
 
 def reached(unit: Unit, start: int) -> frozenset[int]:

@@ -67,14 +67,15 @@ def _as_call(expr: Expr) -> Call:
 
 def custody(stage: Stage) -> Custody:
     """The lives of all objects of a unit."""
-    known = stage.unit.cache.get("custody")
+    key = ("custody", stage.focus)
+    known = stage.unit.cache.get(key)
     if known is None:
         lives = [
             Walk(stage, subject, _DEPTH).run()
-            for function in range(len(stage.unit.module.functions))
+            for function in filter(stage.asks, range(len(stage.unit.module.functions)))
             for subject in subjects(stage, function)
         ]
-        known = stage.unit.cache["custody"] = Custody(tuple(lives))
+        known = stage.unit.cache[key] = Custody(tuple(lives))
     assert isinstance(known, Custody)
     return known
 

@@ -18,7 +18,7 @@ from tlsight.engine.match import Match, call_matches
 from tlsight.engine.naming import called, denoted, pattern, spelled, unbound, words
 from tlsight.engine.origin import root
 from tlsight.engine.report import finding, held
-from tlsight.engine.roles import Stage, played
+from tlsight.engine.roles import Stage, played, playing
 from tlsight.engine.steps import of_function
 from tlsight.engine.unit import last_name, strip
 from tlsight.finding import Evidence, Finding, Related
@@ -105,11 +105,15 @@ def _told_about(stage: Stage, rule: Property, check: Check, item: Shown) -> Iter
 
 
 def _text_of(stage: Stage) -> str:
-    known = stage.unit.cache.get("text in words")
+    key = ("text in words", stage.focus)
+    known = stage.unit.cache.get(key)
     if known is None:
-        text = stage.unit.data.decode(errors="replace")
-        names = " ".join(dict.fromkeys(re.findall(r"[A-Za-z_]\w*", text)))
-        known = stage.unit.cache["text in words"] = " ".join(words(name) for name in names.split())
+        data = stage.unit.data
+        if stage.focus is not None:
+            spans = (stage.unit.module.functions[number].span for number in sorted(stage.focus))
+            data = b" ".join(data[span.start : span.end] for span in spans)
+        names = dict.fromkeys(re.findall(r"[A-Za-z_]\w*", data.decode(errors="replace")))
+        known = stage.unit.cache[key] = " ".join(words(name) for name in names)
     assert isinstance(known, str)
     return known
 
@@ -119,7 +123,7 @@ def _text_of(stage: Stage) -> str:
 
 def _all(stage: Stage, check: Check) -> tuple[Shown, ...]:
     """All that is shown, whatever it is."""
-    key = ("shown", check.roles, check.perhaps)
+    key = ("shown", check.roles, check.perhaps, stage.focus)
     known = stage.unit.cache.get(key)
     if known is None:
         known = stage.unit.cache[key] = tuple(_found(stage, check))
@@ -130,7 +134,7 @@ def _all(stage: Stage, check: Check) -> tuple[Shown, ...]:
 def _found(stage: Stage, check: Check) -> Iterator[Shown]:
     logs = pattern(check.perhaps)
     bound: set[int] = set()
-    for match in (match for role in check.roles for match in played(stage).get(role, ())):
+    for match in playing(stage, check.roles):
         if id(match.site) not in bound and isinstance(match.site, Call):
             bound.add(id(match.site))
             stream = match.arguments.get(STREAM)
@@ -140,12 +144,13 @@ def _found(stage: Stage, check: Check) -> Iterator[Shown]:
     for name, calls in stage.unit.calls.items():
         if logs.search(words(name)):
             for number, at, call in calls:
-                if id(call) not in bound:
+                if stage.asks(number) and id(call) not in bound:
                     yield from _by_name(number, at, call, name)
     if b"<<" not in stage.unit.data:
         return
     for number, function in enumerate(stage.unit.module.functions):
-        yield from _by_stream(logs, number, function)
+        if stage.asks(number):
+            yield from _by_stream(logs, number, function)
 
 
 def _by_role(match: Match) -> Iterator[Shown]:

@@ -16,7 +16,7 @@ from tlsight.engine.match import Match
 from tlsight.engine.places import place
 from tlsight.engine.received import BUFFER, Received
 from tlsight.engine.report import finding, held
-from tlsight.engine.roles import Stage, played
+from tlsight.engine.roles import Stage, played, playing
 from tlsight.engine.steps import of_function, steps, steps_inside
 from tlsight.engine.unit import path, strip
 from tlsight.finding import Evidence, Finding, Related
@@ -45,7 +45,7 @@ def check_kept(stage: Stage, rule: Property, check: Check) -> Iterator[Finding |
     if not any(role in played(stage) for role in check.past):
         return
     for role in check.roles:
-        for match in played(stage).get(role, ()):
+        for match in playing(stage, (role,)):
             middle = steps(stage, match.function, check.past)
             middle |= steps_inside(stage, match.function, check.past)
             for fill in _fills(stage, check, match) if middle else ():

@@ -18,7 +18,7 @@ from tlsight.engine.match import Match
 from tlsight.engine.places import number, place, room, size_of_array
 from tlsight.engine.received import Received
 from tlsight.engine.report import finding, held
-from tlsight.engine.roles import Stage, played
+from tlsight.engine.roles import Stage, played, playing
 from tlsight.engine.unit import path, strip
 from tlsight.engine.widths import BYTE
 from tlsight.finding import Evidence, Finding, Related
@@ -135,7 +135,7 @@ def _neutral(stage: Stage, check: Check) -> frozenset[int]:
 def _calls(stage: Stage, check: Check) -> Iterator[_Sink]:
     for sink in check.sinks:
         role, _, slot = sink.partition(".")
-        for match in played(stage).get(role, ()):
+        for match in playing(stage, (role,)):
             expr = match.arguments.get(slot)
             if expr is not None:
                 item = _of_match(check, match, expr)
@@ -183,6 +183,8 @@ def _of_match(check: Check, match: Match, expr: Expr) -> _Sink:
 def _by_syntax(stage: Stage) -> Iterator[_Sink]:
     """Indices, and arrays and objects that are made as large as a number says."""
     for which, function in enumerate(stage.unit.module.functions):
+        if not stage.asks(which):
+            continue
         for at, node in enumerate(function.nodes):
             if node.act is Act.DECLARE and node.variable is not None:
                 bound = _BOUND.search(node.variable.type)
@@ -342,7 +344,7 @@ def _counted(
     stage: Stage, rule: Property, check: Check, numbers: Numbers
 ) -> Iterator[Finding | Evidence]:
     for function, code in enumerate(stage.unit.module.functions):
-        for at, node in enumerate(code.nodes):
+        for at, node in enumerate(code.nodes) if stage.asks(function) else ():
             if node.act is not Act.TEST or not node.loop or node.expr is None:
                 continue
             test = strip(node.expr)
@@ -398,7 +400,7 @@ def _counts(index: Expr, counter: str) -> bool:
 def _advanced(
     stage: Stage, rule: Property, check: Check, numbers: Numbers
 ) -> Iterator[Finding | Evidence]:
-    for function in range(len(stage.unit.module.functions)):
+    for function in filter(stage.asks, range(len(stage.unit.module.functions))):
         for name, items in definitions(stage.unit, function).items():
             if not _is_pointer(stage, function, name):
                 continue

@@ -337,14 +337,14 @@ def _mismatch(
 def _releases(stage: Stage) -> Iterator[tuple[int, int, Expr, Deed | None, Expr]]:
     """Everything that releases something: function, step, call or `delete`, deed, and what."""
     for function, items in all_deeds(stage).items():
-        for node, call, deed in items:
+        for node, call, deed in items if stage.asks(function) else ():
             target = deed.at("it") if deed.deed == "release" else None
             if target is not None:
                 yield function, node, call, deed, target
     if stage.unit.language == "c":
         return
     for function, around in enumerate(stage.unit.module.functions):
-        for at, expr in around.each(Unary):
+        for at, expr in around.each(Unary) if stage.asks(function) else ():
             if expr.operator == "delete":
                 yield function, at, expr, None, expr.operand
 

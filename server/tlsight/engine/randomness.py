@@ -19,7 +19,7 @@ from tlsight.engine.match import Match
 from tlsight.engine.naming import called, pattern, spelled, surroundings, words
 from tlsight.engine.origin import Origin, Source, of_value, root
 from tlsight.engine.report import finding, held, undecided
-from tlsight.engine.roles import Stage, played
+from tlsight.engine.roles import Stage, played, playing
 from tlsight.engine.steps import of_function
 from tlsight.engine.unit import last_name, strip
 from tlsight.finding import Evidence, Finding, Related
@@ -38,16 +38,14 @@ def check_guessed(stage: Stage, rule: Property, check: Check) -> Iterator[Findin
         yield from _handed(stage, rule, check)
         return
     done: set[tuple[int, str]] = set()
-    for number in sorted(
-        {match.function for role in check.sources for match in table.get(role, ())}
-    ):
+    for number in sorted({match.function for match in playing(stage, check.sources)}):
         yield from _named(stage, rule, check, number, done)
 
 
 def _handed(stage: Stage, rule: Property, check: Check) -> Iterator[Finding | Evidence]:
     """What is handed to a call as a key, or as what must not come twice."""
     elsewhere = judged_elsewhere(stage, check)
-    for match in (match for role in check.roles for match in played(stage).get(role, ())):
+    for match in playing(stage, check.roles):
         expr = match.arguments.get(check.argument)
         if expr is None or match.function in elsewhere:
             continue

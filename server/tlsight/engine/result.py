@@ -19,7 +19,7 @@ from tlsight.engine.outcomes import ALL, Contract, Outcomes, compare, contract
 from tlsight.engine.remarks import remark
 from tlsight.engine.repairing import FLIPPED, checked, guarded, tested
 from tlsight.engine.report import excused, finding, held, undecided
-from tlsight.engine.roles import Stage, played
+from tlsight.engine.roles import Stage, played, playing
 from tlsight.engine.unit import Unit, last_name, parts, path, strip
 from tlsight.engine.values import CONTENT, CONVERSION, possible
 from tlsight.finding import Evidence, Finding, Fix, Related
@@ -57,10 +57,9 @@ _LEAVING = re.compile(r"(?i)throw|raise|exit|abort|fatal|panic|longjmp|(?:^|_)di
 
 def check_result(stage: Stage, rule: Property, check: Check) -> Iterator[Finding | Evidence]:
     """All findings of one check of a `result` property, and what is right or open."""
-    table = played(stage)
     done: set[Span] = set()
     for role in check.roles:
-        for match in table.get(role, ()):
+        for match in playing(stage, (role,)):
             means = contract(match.binding.ok, match.binding.fail)
             if means is None or not isinstance(match.site, Call) or match.span in done:
                 continue

@@ -23,6 +23,12 @@ class Stage:
     unit: Unit
     evidence: bool = False
     """Whether what is right, and what cannot be decided, is told as well."""
+    focus: frozenset[int] | None = None
+    """The functions that are asked about, by index, where not all of them are."""
+
+    def asks(self, function: int) -> bool:
+        """Whether anything is to be said of a function."""
+        return self.focus is None or function in self.focus
 
     def values(self, match: Match, slot: str) -> tuple[Value, ...]:
         """All that an argument of a match may be, its default where it is left out."""
@@ -67,6 +73,12 @@ def played(stage: Stage) -> Mapping[str, tuple[Match, ...]]:
         stage.unit.cache["played"] = known
     assert isinstance(known, dict)
     return known
+
+
+def playing(stage: Stage, roles: Iterable[str]) -> Iterator[Match]:
+    """What plays one of some roles in the functions that are asked about."""
+    table = played(stage)
+    return (match for role in roles for match in table.get(role, ()) if stage.asks(match.function))
 
 
 def plays(stage: Stage, match: Match) -> bool:

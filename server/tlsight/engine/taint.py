@@ -24,7 +24,7 @@ from tlsight.engine.match import Match
 from tlsight.engine.objects import RESULT, Objects, Place, objects
 from tlsight.engine.paths import is_measured
 from tlsight.engine.report import finding, held
-from tlsight.engine.roles import Stage, played
+from tlsight.engine.roles import Stage, played, playing
 from tlsight.engine.terminators import check_terminators
 from tlsight.engine.unexamined import check_unexamined
 from tlsight.engine.unit import last_name, strip
@@ -49,7 +49,7 @@ def check_taint(stage: Stage, rule: Property, check: Check) -> Iterator[Finding 
 def _compared(stage: Stage, rule: Property, check: Check) -> Iterator[Finding | Evidence]:
     wrong: set[int] = set()
     for item in (*_calls(stage, check), *operators(stage)):
-        if any(_is_no_name(side) for side in item.sides):
+        if not stage.asks(item.function) or any(_is_no_name(side) for side in item.sides):
             continue
         sources = [_source(stage, check, item, side) for side in item.sides]
         source = next((found for found in sources if found is not None), None)
@@ -68,7 +68,7 @@ def _compared(stage: Stage, rule: Property, check: Check) -> Iterator[Finding | 
         if found is not None:
             wrong.add(id(source.site))
             yield found
-    for match in (match for role in check.roles for match in played(stage).get(role, ())):
+    for match in playing(stage, check.roles):
         if id(match.site) not in wrong:
             seen = f"what {match.spelled} yields decides nothing here by a comparison of its text"
             yield from held(stage, rule, match.function, match.span, seen)

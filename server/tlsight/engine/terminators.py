@@ -17,7 +17,7 @@ from tlsight.engine.paths import visited
 from tlsight.engine.places import is_zeroed, number, place, room
 from tlsight.engine.received import BUFFER, is_local_data
 from tlsight.engine.report import finding, held
-from tlsight.engine.roles import Stage, played
+from tlsight.engine.roles import Stage, playing
 from tlsight.engine.steps import of_function
 from tlsight.engine.unit import strip
 from tlsight.finding import Evidence, Finding, Related
@@ -34,7 +34,7 @@ _UNCLEARED = "allocate-uncleared"
 def check_terminators(stage: Stage, rule: Property, check: Check) -> Iterator[Finding | Evidence]:
     """All findings of one check, and what ends as it must."""
     for role in check.roles:
-        for match in played(stage).get(role, ()):
+        for match in playing(stage, (role,)):
             buffer = match.arguments.get(BUFFER)
             name = place(buffer) if buffer is not None else None
             if name is None or buffer is None or not isinstance(match.site, Call):

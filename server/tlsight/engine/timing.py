@@ -19,7 +19,7 @@ from tlsight.engine.match import Match
 from tlsight.engine.mending import by_page
 from tlsight.engine.naming import called, pattern, spelled, surroundings, unbound
 from tlsight.engine.report import finding, held
-from tlsight.engine.roles import Stage, played
+from tlsight.engine.roles import Stage, playing
 from tlsight.engine.taint import operators
 from tlsight.engine.unit import last_name, parts, strip
 from tlsight.finding import Evidence, Finding, Fix, Related
@@ -37,7 +37,7 @@ def check_leaking(stage: Stage, rule: Property, check: Check) -> Iterator[Findin
     """The comparisons of secrets that stop at the first byte that differs."""
     elsewhere = judged_elsewhere(stage, check)
     done: set[int] = set()
-    for match in (match for role in check.roles for match in played(stage).get(role, ())):
+    for match in playing(stage, check.roles):
         sides = tuple(expr for slot in SIDES if (expr := match.arguments.get(slot)) is not None)
         if len(sides) != len(SIDES) or id(match.site) in done or match.function in elsewhere:
             continue
@@ -50,12 +50,11 @@ def check_leaking(stage: Stage, rule: Property, check: Check) -> Iterator[Findin
             yield from _told(stage, rule, check, match, *found, fixes)
     if check.sources:
         for item in operators(stage):
-            if item.function not in elsewhere:
+            if stage.asks(item.function) and item.function not in elsewhere:
                 yield from _by_operator(stage, rule, check, item)
-    for role in check.better:
-        for match in played(stage).get(role.partition(".")[0], ()):
-            seen = f"{match.spelled} takes the same time for all"
-            yield from held(stage, rule, match.function, match.span, seen)
+    for match in playing(stage, (role.partition(".")[0] for role in check.better)):
+        seen = f"{match.spelled} takes the same time for all"
+        yield from held(stage, rule, match.function, match.span, seen)
 
 
 def _by_operator(stage: Stage, rule: Property, check: Check, item: Comparison) -> Iterator[Finding]:

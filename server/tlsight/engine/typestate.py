@@ -30,7 +30,9 @@ def check_typestate(stage: Stage, rule: Property, check: Check) -> Iterator[Find
     """All findings of one check of a `typestate` property, and what is right or open."""
     table = played(stage)
     matches = [match for role in check.roles for match in table.get(role, ())]
-    if not matches or not all(role in table for role in check.given):
+    if not any(stage.asks(match.function) for match in matches):
+        return
+    if not all(role in table for role in check.given):
         return
     if check.wrong == "left-over":
         yield from leftovers(stage, rule, check)

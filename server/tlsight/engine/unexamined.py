@@ -14,7 +14,7 @@ from tlsight.engine.match import Match
 from tlsight.engine.places import place
 from tlsight.engine.repairing import asked
 from tlsight.engine.report import finding, held
-from tlsight.engine.roles import Stage, played
+from tlsight.engine.roles import Stage, playing
 from tlsight.engine.steps import of_function
 from tlsight.engine.unit import path, strip
 from tlsight.finding import Evidence, Finding, Fix, Related
@@ -28,7 +28,7 @@ _THIS = "this"
 def check_unexamined(stage: Stage, rule: Property, check: Check) -> Iterator[Finding | Evidence]:
     """All findings of one check, and what is asked before it is read."""
     for role in check.roles:
-        for match in played(stage).get(role, ()):
+        for match in playing(stage, (role,)):
             node = stage.unit.module.functions[match.function].nodes[match.node]
             variable = _holder(node, match)
             if variable is None or not isinstance(match.site, Call):

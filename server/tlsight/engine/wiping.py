@@ -21,7 +21,7 @@ from tlsight.engine.naming import called, denoted, pattern, spelled, words
 from tlsight.engine.origin import root
 from tlsight.engine.paths import visited
 from tlsight.engine.report import finding, held, undecided
-from tlsight.engine.roles import Stage, played
+from tlsight.engine.roles import Stage, played, playing
 from tlsight.engine.unit import last_name, strip
 from tlsight.finding import Evidence, Finding, Related
 from tlsight.ir import (
@@ -50,7 +50,7 @@ _MAIN = "main"
 def check_left(stage: Stage, rule: Property, check: Check) -> Iterator[Finding | Evidence]:
     """Arrays that a secret was put into, and that are left as they are."""
     done: set[tuple[int, str]] = set()
-    for match in (match for role in check.roles for match in played(stage).get(role, ())):
+    for match in playing(stage, check.roles):
         expr = match.arguments.get(check.argument)
         name = root(expr) if expr is not None else None
         if expr is None or name is None or (match.function, name) in done:
@@ -89,7 +89,7 @@ def check_left(stage: Stage, rule: Property, check: Check) -> Iterator[Finding |
 
 def check_vanishing(stage: Stage, rule: Property, check: Check) -> Iterator[Finding | Evidence]:
     """Calls that wipe what nobody reads afterwards, and that a compiler may leave out."""
-    for match in (match for role in check.roles for match in played(stage).get(role, ())):
+    for match in playing(stage, check.roles):
         expr = match.arguments.get(check.argument)
         if expr is None or not _is_secret(stage, check, match, expr):
             continue
@@ -104,10 +104,9 @@ def check_vanishing(stage: Stage, rule: Property, check: Check) -> Iterator[Find
         found = finding(stage, rule, check, match, match.span, words_, fixes=fixes)
         if found is not None:
             yield found
-    for role in check.needs_one:
-        for match in played(stage).get(role.partition(".")[0], ()):
-            seen = f"{match.spelled} is never left out"
-            yield from held(stage, rule, match.function, match.span, seen)
+    for match in playing(stage, (role.partition(".")[0] for role in check.needs_one)):
+        seen = f"{match.spelled} is never left out"
+        yield from held(stage, rule, match.function, match.span, seen)
 
 
 # What dies.

@@ -12,11 +12,11 @@ from dataclasses import dataclass, field
 
 from tlsight.facts import MacroFact
 from tlsight.ir import NO_DECLARATIONS, Declarations, Module
-from tlsight.syntax.module import declared, lower
+from tlsight.syntax.module import declared, lower, unchanged
 from tlsight.syntax.tree import Tree, parse
 from tlsight.text import Span
 
-__all__ = ["Hints", "Tree", "declarations", "parse", "read"]
+__all__ = ["Hints", "Tree", "declarations", "parse", "read", "unchanged"]
 
 
 @dataclass(frozen=True, eq=False)

@@ -46,6 +46,30 @@ class Kept(Module):
     readings: Mapping[tuple[Any, ...], _Reading] | None = None
 
 
+def unchanged(before: Module, after: Module) -> frozenset[int] | None:
+    """The functions of a text, by index, that stood in another one to the letter.
+
+    None if anything differs outside of functions, where a change may be one for all of them.
+    """
+    if not isinstance(before, Kept) or not isinstance(after, Kept):
+        return None
+    if before.environment != after.environment:
+        return None
+    old, new = before.readings or {}, after.readings or {}
+    if any(not _is_of_function(key) for key in old.keys() ^ new.keys()):
+        return None
+    return frozenset(
+        number
+        for key, reading in new.items()
+        if key in old
+        for number in range(reading.first, reading.first + len(reading.functions))
+    )
+
+
+def _is_of_function(key: tuple[Any, ...]) -> bool:
+    return bool(key[3])
+
+
 def declared(tree: Tree, hints: Hints) -> Declarations:
     """What a text declares."""
     return _declarations(tree, _found(tree, _environment(tree, hints, Found())))
