@@ -99,7 +99,7 @@ class Index:
 
     def plain(self, name: str) -> str:
         """A function's name without the prefix under which a table of functions keeps it."""
-        if name in self.calls or not name.startswith(self.prefixes):
+        if not name.startswith(self.prefixes) or name in self.calls:
             return name
         for prefix in self.prefixes:
             if name.startswith(prefix) and name[len(prefix) :] in self.calls:

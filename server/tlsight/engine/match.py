@@ -71,8 +71,9 @@ def matches(index: Index, unit: Unit) -> tuple[Match, ...]:
 def call_matches(index: Index, unit: Unit, function: int, node: int, call: Call) -> list[Match]:
     """The forms that one call is spelled as."""
     found: list[Match] = []
+    forms = index.calls
     for name in _names(index, unit, call):
-        for binding, form in index.calls.get(tail(name), ()) if name else ():
+        for binding, form in forms.get(tail(name), ()) if name else ():
             match = _call_match(index, unit, function, node, call, name, binding, form)
             if match is not None and not any(_is_again(match, item) for item in found):
                 found.append(match)

@@ -537,13 +537,13 @@ class Objects:
     # What is done to them.
 
     def _note_roles(self) -> None:
-        for role, found in played(self.stage).items():
-            for match in found:
-                for slot in _slots(match):
-                    place = self.of(match, slot) if slot != "_" else None
-                    if place is not None:
-                        self._class(place).roles.add(role)
-                self._note_making(match)
+        playing = {id(match): match for found in played(self.stage).values() for match in found}
+        for match in playing.values():
+            for slot in _slots(match):
+                place = self.of(match, slot) if slot != "_" else None
+                if place is not None:
+                    self._class(place).roles.update(match.binding.roles)
+            self._note_making(match)
 
     def _note_making(self, match: Match) -> None:
         if match.binding.makes and (made := self.of(match, RESULT)) is not None:

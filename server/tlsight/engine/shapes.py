@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 
 from tlsight.engine.callees import denoted
 from tlsight.engine.index import tail
@@ -45,6 +46,7 @@ def _fits(unit: Unit, function: Function, binding: Binding) -> bool:
     )
 
 
+@lru_cache(maxsize=4096)
 def _plain(kind: str) -> str:
     """A type as it is compared: no blanks, and one word for `unsigned`."""
     words = re.sub(r"\bunsigned\b(?!\s+(?:int|char|short|long)\b)", "unsigned int", kind)

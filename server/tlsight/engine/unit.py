@@ -470,8 +470,13 @@ def last_name(call: Call) -> str:
     if isinstance(call.callee, Member):
         return call.callee.name
     if isinstance(call.callee, Name):
-        return bare(call.callee.text).rpartition("::")[2]
+        return _last(call.callee.text)
     return ""
+
+
+@lru_cache(maxsize=4096)
+def _last(text: str) -> str:
+    return bare(text).rpartition("::")[2]
 
 
 def path(expr: Expr) -> str | None:
