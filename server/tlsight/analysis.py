@@ -138,6 +138,9 @@ class Analyst:
         Where clang fails as a whole the report says so, and holds what syntax found.
         """
         unit, problems = self._finally(path, data)
+        before = self._state(path).unit
+        if before is not None:
+            unit.inherit(before)
         report = self._report(unit, final=True, problems=problems, evidence=evidence)
         self._state(path).succeeded_by(unit, report)
         return report
@@ -290,20 +293,22 @@ class Analyst:
         state = self._state(path)
         with state.reading:
             self._index_headers()
-            with state.lock:
+            failed: ClangFailed | None = None
+            try:
+                session = self._session(path, state, data)
+                session.parse(data)
+            except ClangFailed as error:
+                failed = error
+            with state.lock:  # by now a first answer has read the syntax
                 if not state.indexed and self._header_index is not None:
                     state.hints = None
                 old = carried(state.facts, state.facts_data, data)
-                wanted = self._unread(path, state, data, old)
-            try:
-                session = self._session(path, state, data)
-                new = session.update(data, wanted)
-            except ClangFailed as error:
-                log.warning("clang could not read a file: %s", error)
-                with state.lock:
+                if failed is not None:
+                    log.warning("clang could not read a file: %s", failed)
                     unit = self._unit(path, state, data, old)
-                return unit, (f"clang could not read the file: {error}",)
-            facts = merged(old, new, wanted)
+                    return unit, (f"clang could not read the file: {failed}",)
+                wanted = self._unread(path, state, data, old)
+            facts = merged(old, session.facts(wanted), wanted)
             with state.lock:
                 unit = self._unit(path, state, data, facts)
                 bodies = _bodies(unit.module)

@@ -60,7 +60,7 @@ class DebouncePolicy:
 FIRST_LOOK = DebouncePolicy(min=0.01, max=0.1, ratio=0.1)
 """Gathers the changes of one keystroke, or of a paste that comes in pieces."""
 
-FINAL_ANSWER = DebouncePolicy(min=0.015, max=0.5, ratio=0.1)
+FINAL_ANSWER = DebouncePolicy(min=0.01, max=0.5, ratio=0.05)
 """Leaves a processor some rest while one types, where reading takes long."""
 
 log = logging.getLogger(__name__)

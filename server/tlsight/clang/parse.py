@@ -75,6 +75,8 @@ class Session:
         self._bare = False
         self._system = () if system_headers else ("-nostdlibinc", "-nostdinc++")
         self._unit: Pointer | None = None
+        self._data = b""
+        self._errors: tuple[Diagnostic, ...] = ()
         try:
             self._lib = load()
             self._stand_ins = stand_ins(headers, cache)
@@ -85,9 +87,14 @@ class Session:
         self._clang_index: Pointer | None = self._lib.createIndex(1, 0)
 
     def update(self, data: bytes, wanted: Sequence[Span] | None = None) -> Facts:
-        """Effect: parse this text, or parse it again, and say what clang knows about it.
+        """Effect: parse this text, and say what clang knows about it; see `parse` and `facts`."""
+        self.parse(data)
+        return self.facts(wanted)
 
-        `wanted` are the function bodies to look into; None means all of them.
+    def parse(self, data: bytes) -> None:
+        """Effect: parse this text, or parse it again.
+
+        Most of a reading's time, and no other thread waits for it.
         Raises `ClangFailed` if libclang cannot parse the file at all.
         """
         errors = self._parsed(data)
@@ -98,7 +105,14 @@ class Session:
             self._found = found
             self._discard()
             errors = self._parsed(data)
-        unit = self._unit or Pointer()
+        self._data, self._errors = data, errors
+
+    def facts(self, wanted: Sequence[Span] | None = None) -> Facts:
+        """What clang knows about the text that was parsed last.
+
+        `wanted` are the function bodies to look into; None means all of them.
+        """
+        unit, data, errors = self._unit or Pointer(), self._data, self._errors
         parse = Parse(
             self._lib, unit, str(self._file), data, errors, str(self._stand_ins), self._texts
         )

@@ -136,14 +136,14 @@ def _is_mentioned(stage: Stage, function: int, node: int, name: str) -> bool:
 
 def _mentions(stage: Stage, function: int) -> Mapping[str, tuple[int, ...]]:
     key = ("mentions", function)
-    known = stage.unit.cache.get(key)
+    known = stage.unit.kept.get(key)
     if known is None:
         found: dict[str, list[int]] = {}
         around = stage.unit.module.functions[function]
         for at, expr in around.each(Name, Member):
             if (name := named(expr)) is not None:
                 found.setdefault(name, []).append(at)
-        known = stage.unit.cache[key] = {name: tuple(items) for name, items in found.items()}
+        known = stage.unit.kept[key] = {name: tuple(items) for name, items in found.items()}
     assert isinstance(known, dict)
     return known
 

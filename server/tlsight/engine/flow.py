@@ -109,10 +109,10 @@ def following(
 def leaving(unit: Unit, function: int) -> frozenset[int]:
     """The nodes from which a function may be left, and its exit."""
     key = ("leaving", function)
-    known = unit.cache.get(key)
+    known = unit.kept.get(key)
     if known is None:
         exits = frozenset((_EXIT,))
-        known = unit.cache[key] = exits | leading(unit, function, exits, frozenset())
+        known = unit.kept[key] = exits | leading(unit, function, exits, frozenset())
     assert isinstance(known, frozenset)
     return known
 
@@ -120,10 +120,10 @@ def leaving(unit: Unit, function: int) -> frozenset[int]:
 def is_in_loop(unit: Unit, function: int, node: int) -> bool:
     """Whether a node is reached from itself."""
     key = ("loops", function)
-    known = unit.cache.get(key)
+    known = unit.kept.get(key)
     if known is None:
         sizes = Counter(components(unit, function))
-        known = unit.cache[key] = frozenset(
+        known = unit.kept[key] = frozenset(
             at
             for at, item in enumerate(unit.module.functions[function].nodes)
             if sizes[components(unit, function)[at]] > 1 or any(e.target == at for e in item.next)
@@ -135,9 +135,9 @@ def is_in_loop(unit: Unit, function: int, node: int) -> bool:
 def components(unit: Unit, function: int) -> tuple[int, ...]:
     """A number for each node; two have the same if each is reached from the other."""
     key = ("components", function)
-    known = unit.cache.get(key)
+    known = unit.kept.get(key)
     if known is None:
-        known = unit.cache[key] = _components(unit.module.functions[function])
+        known = unit.kept[key] = _components(unit.module.functions[function])
     assert isinstance(known, tuple)
     return known
 
@@ -203,7 +203,7 @@ Definitions = Mapping[str, tuple[Definition, ...]]
 def definitions(unit: Unit, function: int) -> Definitions:
     """All definitions of a function by the path that they define."""
     key = ("definitions", function)
-    known = unit.cache.get(key)
+    known = unit.kept.get(key)
     if known is None:
         found: dict[str, list[Definition]] = {}
         around = unit.module.functions[function]
@@ -216,7 +216,7 @@ def definitions(unit: Unit, function: int) -> Definitions:
                 declared = Definition(at, "value", variable.span, variable.initial)
                 found.setdefault(variable.name, []).append(declared)
         known = {name: tuple(items) for name, items in found.items()}
-        unit.cache[key] = known
+        unit.kept[key] = known
     assert isinstance(known, dict)
     return known
 
@@ -286,10 +286,10 @@ def _is_step(node: Node, span: Span) -> bool:
 def predecessors(unit: Unit, function: int) -> tuple[tuple[int, ...], ...]:
     """The nodes from which each node of a function is reached in one step."""
     key = ("predecessors", function)
-    known = unit.cache.get(key)
+    known = unit.kept.get(key)
     if known is None:
         known = _predecessors(unit.module.functions[function])
-        unit.cache[key] = known
+        unit.kept[key] = known
     assert isinstance(known, tuple)
     return known
 
@@ -391,10 +391,10 @@ def _near(
 def _is_divided(unit: Unit, function: int) -> bool:
     """Whether parts of a function stand in preprocessor branches that others contradict."""
     key = ("divided", function)
-    known = unit.cache.get(key)
+    known = unit.kept.get(key)
     if known is None:
         known = len({node.tags for node in unit.module.functions[function].nodes}) > 1
-        unit.cache[key] = known
+        unit.kept[key] = known
     return bool(known)
 
 

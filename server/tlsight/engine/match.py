@@ -62,7 +62,8 @@ def matches(index: Index, unit: Unit) -> tuple[Match, ...]:
     """All matches of the unit, in order of functions and steps."""
     found = unit.cache.get("matches")
     if found is None:
-        found = tuple(_all(index, unit))
+        numbers = range(len(unit.module.functions))
+        found = tuple(match for number in numbers for match in _in_function(index, unit, number))
         unit.cache["matches"] = found
     assert isinstance(found, tuple)
     return found
@@ -87,20 +88,29 @@ def _is_again(match: Match, other: Match) -> bool:
     )
 
 
-def _all(index: Index, unit: Unit) -> Iterator[Match]:
-    for number, function in enumerate(unit.module.functions):
-        for at, node in enumerate(function.nodes):
-            if node.variable is not None and node.variable.initial is not None:
-                yield from _variable_matches(index, unit, number, at, node.variable)
-            for expr in node.expressions:
-                if isinstance(expr, Call):
-                    yield from call_matches(index, unit, number, at, expr)
-                    for made in _braced(index, unit, number, expr):
-                        yield from call_matches(index, unit, number, at, made)
-                    if expr.target and function.kind == "constructor":
-                        yield from _initialised(index, unit, number, at, expr)
-                elif isinstance(expr, Assign) and expr.operator == "=":
-                    yield from _assigned(index, unit, number, at, expr)
+def _in_function(index: Index, unit: Unit, number: int) -> tuple[Match, ...]:
+    key = ("matches", number)
+    found = unit.kept.get(key)
+    if found is None:
+        found = unit.kept[key] = tuple(_found(index, unit, number))
+    assert isinstance(found, tuple)
+    return found
+
+
+def _found(index: Index, unit: Unit, number: int) -> Iterator[Match]:
+    function = unit.module.functions[number]
+    for at, node in enumerate(function.nodes):
+        if node.variable is not None and node.variable.initial is not None:
+            yield from _variable_matches(index, unit, number, at, node.variable)
+        for expr in node.expressions:
+            if isinstance(expr, Call):
+                yield from call_matches(index, unit, number, at, expr)
+                for made in _braced(index, unit, number, expr):
+                    yield from call_matches(index, unit, number, at, made)
+                if expr.target and function.kind == "constructor":
+                    yield from _initialised(index, unit, number, at, expr)
+            elif isinstance(expr, Assign) and expr.operator == "=":
+                yield from _assigned(index, unit, number, at, expr)
 
 
 def _braced(index: Index, unit: Unit, function: int, call: Call) -> Iterator[Call]:

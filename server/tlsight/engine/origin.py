@@ -340,7 +340,7 @@ def root(expr: Expr) -> str | None:
 def _writes(stage: Stage, function: int) -> dict[str, list[_Write]]:
     """What may put something into each object of a function, by its name."""
     key = ("writes", function)
-    known = stage.unit.cache.get(key)
+    known = stage.unit.kept.get(key)
     if known is None:
         found: dict[str, list[_Write]] = {}
         around = stage.unit.module.functions[function]
@@ -351,7 +351,7 @@ def _writes(stage: Stage, function: int) -> dict[str, list[_Write]]:
             variable = node.variable
             if node.act is Act.DECLARE and variable is not None and variable.initial is not None:
                 found.setdefault(variable.name, []).append(_Write(at, (variable.initial,)))
-        known = stage.unit.cache[key] = found
+        known = stage.unit.kept[key] = found
     assert isinstance(known, dict)
     return known
 
@@ -359,7 +359,7 @@ def _writes(stage: Stage, function: int) -> dict[str, list[_Write]]:
 def _pointers(stage: Stage, function: int) -> dict[str, list[str]]:
     """The locals that are made to point into each object of a function, by its name."""
     key = ("pointers", function)
-    known = stage.unit.cache.get(key)
+    known = stage.unit.kept.get(key)
     if known is None:
         found: dict[str, list[str]] = {}
         for name, items in definitions(stage.unit, function).items():
@@ -373,7 +373,7 @@ def _pointers(stage: Stage, function: int) -> dict[str, list[str]]:
                     target = root(value) if value is not None else None
                     if target is not None and target != name:
                         found.setdefault(target, []).append(name)
-        known = stage.unit.cache[key] = found
+        known = stage.unit.kept[key] = found
     assert isinstance(known, dict)
     return known
 

@@ -62,7 +62,7 @@ def _is_other(way: _Way, their: _Way) -> bool:
 
 def _deeds(unit: Unit, function: int) -> dict[int, frozenset[str]]:
     """What each node does, as far as two can do the same: it sets, calls or returns something."""
-    key = ("deeds", function)
+    key = ("deeds of words", function)
     known = unit.cache.get(key)
     if known is None:
         found: dict[int, set[str]] = {}
@@ -119,7 +119,7 @@ def _found_ways(unit: Unit, function: int, node: int) -> Iterator[_Way]:
 
 def _comparisons(unit: Unit, function: int) -> dict[int, tuple[frozenset[Edge], str]]:
     """The nodes of a function that compare something with a constant, in order: see `_compared`."""
-    key = ("comparisons", function)
+    key = ("compared words", function)
     known = unit.cache.get(key)
     if known is None:
         known = {

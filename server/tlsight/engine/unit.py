@@ -8,10 +8,11 @@ syntax can see answer; where both are silent the answer is None, which means unk
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
+from typing import TypeVar
 
 from tlsight.facts import CallFact, Facts, NameFact
 from tlsight.ir import (
@@ -42,6 +43,7 @@ from tlsight.text import Span
 _QUALIFIERS = re.compile(r"\b(?:const|volatile|struct|class|enum|union|typename|static)\b")
 _BLANKS = re.compile(r"\s+")
 
+_P = TypeVar("_P")
 _Key = tuple[int | None, int]
 
 
@@ -59,6 +61,8 @@ class Unit:
     """What it declares may be defined elsewhere."""
     cache: dict[object, object] = field(default_factory=dict, compare=False, repr=False)
     """Answers about this very unit; dies with it."""
+    kept: dict[tuple[str, int], object] = field(default_factory=dict, compare=False, repr=False)
+    """Answers about one function that its own text, its facts and the declarations decide."""
     _resolved: dict[str, str] = field(default_factory=dict, init=False, compare=False, repr=False)
     _types: dict[_Key, tuple[Expr, str | None]] = field(
         default_factory=dict, init=False, compare=False, repr=False
@@ -67,6 +71,29 @@ class Unit:
     _receivers: dict[_Key, tuple[Expr, str | None]] = field(
         default_factory=dict, init=False, compare=False, repr=False
     )
+
+    def inherit(self, before: Unit) -> None:
+        """Effect: what an earlier unit of the same module kept of functions holds here as well.
+
+        All but those of which the facts tell something else now.
+        """
+        old, new = before.facts, self.facts
+        if before.module is not self.module or before.libraries != self.libraries:
+            return
+        if old.macros != new.macros or old.skipped != new.skipped:
+            return
+        changed = sorted(
+            (
+                *differing(old.names, new.names),
+                *differing(old.calls, new.calls),
+                *(span.start for span in differing(old.constants, new.constants)),
+            )
+        )
+        for (name, number), answer in list(before.kept.items()):
+            start, end = self.module.functions[number].span
+            at = bisect_left(changed, start)
+            if at == len(changed) or changed[at] >= end:
+                self.kept[name, number] = answer
 
     @cached_property
     def environment(self) -> tuple[Declarations, ...]:
@@ -425,6 +452,14 @@ class Unit:
             if index < len(signature.parameters):
                 return None, signature.parameters[index].initial
         return None, None
+
+
+def differing(old: Mapping[_P, object], new: Mapping[_P, object]) -> Iterator[_P]:
+    """The keys under which two tables hold different things."""
+    for key, value in new.items():
+        if old.get(key) != value:
+            yield key
+    yield from (key for key in old if key not in new)
 
 
 def _tail(type_name: str) -> str:
