@@ -28,6 +28,13 @@ _SAID = re.compile(r"(?P<slot>[\w-]+) of (?P<call>[\w:~]+) is .*", re.DOTALL)
 _CONSTANT = re.compile(r"[A-Z]\w*(?:::\w+)*|true|false|-?\d+")
 _SET_AND_TESTED = 3
 """Mentions of a variable that is declared, set and tested."""
+_WORSE_CALLS = {
+    "leaking": ("memcmp", ("{0}", "{1}", "{2}")),
+    "plays": ("memcmp", ("{0}", "{1}", "{2}")),
+    "vanishes": ("memset", ("{0}", "0", "{1}")),
+}
+"""What to call instead, and with which of the arguments, by the mistake that it is."""
+_SHOWN = re.compile(r"says something of (?P<name>.+), and does not show it")
 _PER_VALUE = 2
 """Constants that are tried in the place of one."""
 
@@ -87,12 +94,39 @@ def _ways(
             yield from _whole("move the call", _moved(root, data, place, item.span))
     elif rule.kind == "typestate" or (rule.kind == "secret" and "left" in mistakes):
         yield from _whole("delete the call", [_deleted_call(root, data, place) for place in places])
+    elif rule.kind == "ownership":
+        yield from _misused(root, data, item, mistakes)
+    elif rule.kind in ("secret", "callback") and mistakes & set(_WORSE_CALLS):
+        worse = _WORSE_CALLS[next(mistake for mistake in _WORSE_CALLS if mistake in mistakes)]
+        yield from _whole("swap the call", [_called_instead(root, data, item.span, *worse)])
+    elif rule.kind == "secret" and "shown" in mistakes:
+        name = _SHOWN.search(item.message)
+        if name is not None and name["name"].encode() != data[item.span.start : item.span.end]:
+            formats = _as_texts(root, data, item.span)
+            yield "show the secret", [Edit(item.span, name["name"]), *formats]
     elif rule.kind == "argument":
         for text in _worse(book, rule, item, data[item.span.start : item.span.end].decode()):
             _, added, flag = text.rpartition(" | ")
             if added and flag.encode() in data:
                 continue  # the text speaks of this flag itself, and may take it back
             yield "swap the constant", [Edit(item.span, text)]
+
+
+def _misused(
+    root: Node, data: bytes, item: Evidence, mistakes: set[str]
+) -> Iterator[tuple[str, list[Edit]]]:
+    """How to release an object too seldom, too often, too early or wrongly: one place each."""
+    if "mismatched" in mistakes:
+        yield from _whole(
+            "swap the call", [_called_instead(root, data, item.span, "free", ("{0}",))]
+        )
+    for place in (step.span for step in item.related):
+        if "leaked" in mistakes:
+            yield from _whole("drop the release", [_deleted_call(root, data, place)])
+        elif "freed-twice" in mistakes:
+            yield from _whole("release it twice", [_doubled(root, data, place)])
+        elif "used-after-free" in mistakes:
+            yield from _whole("release it earlier", _earlier(root, data, place))
 
 
 def _whole(how: str, edits: Sequence[Edit | None]) -> Iterator[tuple[str, list[Edit]]]:
@@ -161,6 +195,62 @@ def _on_success(around: Node, call: Node, data: bytes) -> str:
     if body is None or not (bare or text.endswith((b"== 1", b"> 0", b"!= 0"))):
         return ";"
     return data[body.start_byte : body.end_byte].decode()
+
+
+def _called_instead(
+    root: Node, data: bytes, place: Span, name: str, arguments: Sequence[str]
+) -> Edit | None:
+    """Call another function with these arguments; None where they are not as many."""
+    call = _at(root, place)
+    given = call.child_by_field_name("arguments")
+    callee = call.child_by_field_name("function")
+    if call.type != "call_expression" or given is None or callee is None:
+        return None
+    texts = [data[item.start_byte : item.end_byte].decode() for item in given.named_children]
+    if callee.type != "identifier" or len(texts) != sum("{" in item for item in arguments):
+        return None
+    return Edit(_span(call), f"{name}({', '.join(item.format(*texts) for item in arguments)})")
+
+
+def _as_texts(root: Node, data: bytes, place: Span) -> list[Edit]:
+    """Say that all is text that a format shows in the same call."""
+    call = _at(root, place).parent
+    while call is not None and call.type != "call_expression":
+        call = call.parent
+    given = call.child_by_field_name("arguments") if call is not None else None
+    return [
+        Edit(_span(item), re.sub(r"%(?:zu|[dupx])", "%s", text))
+        for item in (given.named_children if given is not None else ())
+        if item.type == "string_literal"
+        for text in (data[item.start_byte : item.end_byte].decode(),)
+    ]
+
+
+def _doubled(root: Node, data: bytes, place: Span) -> Edit | None:
+    """Do the same again, at once."""
+    around = _statement(_at(root, place))
+    if around is None or around.type != "expression_statement":
+        return None
+    text = data[around.start_byte : around.end_byte].decode()
+    if around.parent is None or around.parent.type != "compound_statement":
+        return Edit(_span(around), f"{{ {text} {text} }}")
+    return Edit(Span(around.end_byte, around.end_byte), f" {text}")
+
+
+def _earlier(root: Node, data: bytes, place: Span) -> list[Edit | None]:
+    """Make a call before the statement in front of it, where that uses what it is handed."""
+    late = _statement(_at(root, place))
+    early = late.prev_named_sibling if late is not None else None
+    if late is None or early is None or late.type != "expression_statement":
+        return [None]
+    text = data[late.start_byte : late.end_byte]
+    names = re.findall(rb"[A-Za-z_]\w*", text)
+    used = data[early.start_byte : early.end_byte]
+    if early.type not in ("declaration", "expression_statement") or b"return" in used:
+        return [None]
+    if not names or re.search(rb"\b%b\b" % names[-1], used) is None:
+        return [None]
+    return [Edit(_span(late), ";"), Edit(Span(early.start_byte, early.start_byte), text.decode())]
 
 
 def _weakened(root: Node, data: bytes, place: Span) -> Edit | None:

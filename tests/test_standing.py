@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from pages import rulebook
 from tlsight.analysis import Analyst
 from tlsight.config import Config
+from tlsight.facts import NameFact
 from tlsight.finding import Report
 
 TEXT = b"""#include <openssl/ssl.h>
@@ -98,3 +100,33 @@ def test_what_is_known_of_earlier_texts_is_let_go(analyst: Analyst) -> None:
     assert not state.retired
     assert state.unit is not None
     assert state.unit.cache
+
+
+def test_a_final_answer_takes_over_what_a_function_alone_decides(analyst: Analyst) -> None:
+    before = analyst._open[PATH].unit
+    assert before is not None
+    start = TEXT.index(b"RAND_bytes(key")
+    names = {**before.facts.names, start: NameFact("other", "function", "int ()")}
+    same, other = (replace(before, cache={}, kept={}) for _ in range(2))
+    other = replace(other, facts=replace(before.facts, names=names))
+    same.inherit(before)
+    other.inherit(before)
+    changed = next(
+        number for number, item in enumerate(before.module.functions) if item.name == "unseen"
+    )
+
+    assert same.kept == before.kept
+    assert {number for _, number in before.kept} >= {changed}
+    assert other.kept == {key: value for key, value in before.kept.items() if key[1] != changed}
+
+
+def test_another_reading_takes_over_nothing(analyst: Analyst) -> None:
+    before = analyst._open[PATH].unit
+    assert before is not None
+    analyst.first(PATH, TEXT + b"\n")
+    after = analyst._open[PATH].unit
+    assert after is not None
+    after = replace(after, cache={}, kept={})
+    after.inherit(before)
+
+    assert after.kept == {}

@@ -250,9 +250,10 @@ def _in_order(
         if life.subject.status is Status.LENT:
             told = f"{name} is borrowed, and not released"
             yield from held(stage, rule, function, match.span, told)
-    elif life.of("released"):
+    elif released := life.of("released"):
         told = f"nothing is done to {name} after it is released"
-        yield from held(stage, rule, function, match.span, told)
+        places = tuple(Related(event.span, "it is released here") for event in released)
+        yield from held(stage, rule, function, match.span, told, places)
 
 
 def _spelled(event: Event, otherwise: str) -> str:
