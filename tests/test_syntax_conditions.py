@@ -182,3 +182,13 @@ def test_a_condition_whose_end_is_still_to_be_typed_says_nothing(condition: str)
     assert [item.name for item in found.functions] == ["f", "g"]
     assert nodes(found.functions[1]) == ["2 evaluate c() -> x"]
     assert found.functions[1].tags == ()
+
+
+def test_functions_stay_beside_a_branch_that_is_broken() -> None:
+    """The `#endif` of the first condition is being typed, and the next one takes its place."""
+    text = (
+        "#if A\nvoid f(void)\n{\n#if B\n  if (a) {\n  }\n#end if\n  b();\n}\n"
+        "#else\nvoid g(void)\n{\n  c();\n}\n#endif\nvoid h(void)\n{\n  d();\n}\n"
+    )
+
+    assert [item.name for item in module(text).functions] == ["f", "g", "h"]

@@ -121,7 +121,10 @@ class Analyst:
         self.index: Index = build(rulebook, [self._pages], config.prefixes)
 
     def first(self, path: Path, data: bytes) -> Report:
-        """The answer that waits for nothing: syntax, with the facts at hand."""
+        """The answer that waits for nothing: syntax, with the facts at hand.
+
+        What an edit cannot reach is not judged again (`standing`).
+        """
         state = self._state(path)
         with state.lock:
             facts = carried(state.facts, state.facts_data, data)

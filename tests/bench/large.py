@@ -216,12 +216,18 @@ PARTS = (
 """What is measured: where a function stands, its name, and what it is a part of."""
 
 
-def measured(shape: str, language: str, branches: int) -> dict[str, float]:
-    """What reading and judging a text cost: seconds of this process, and megabytes."""
-    text = large(shape, language, branches)
+def timed_parts() -> dict[str, float]:
+    """Effect: from now on each part of an analysis adds the seconds that it takes to this table."""
     times: dict[str, float] = {}
     for place, name, part in PARTS:
         setattr(place, name, _timed(getattr(place, name), part, times))
+    return times
+
+
+def measured(shape: str, language: str, branches: int) -> dict[str, float]:
+    """What reading and judging a text cost: seconds of this process, and megabytes."""
+    text = large(shape, language, branches)
+    times = timed_parts()
     with tempfile.TemporaryDirectory(prefix="tlsight-large-") as folder:
         path = Path(folder, f"large.{language}")
         analyst = analysis.Analyst(load(), Config(), path.parent, path.parent / "cache")

@@ -217,6 +217,25 @@ def test_both_cookie_functions_are_judged_where_they_are_defined(
     assert "undecided" == asked.kind
 
 
+@pytest.mark.parametrize(
+    ("function", "quote", "pointer"),
+    [
+        ("initBIO", "q_BIO_meth_new(", "BioMethod customMethod("),
+        ("verifyClient", "q_BIO_ADDR_new()", "QSharedPointer<BIO_ADDR> peer("),
+        ("startHandshake", "q_BIO_ADDR_new()", "QSharedPointer<BIO_ADDR> peer("),
+    ],
+)
+def test_smart_pointers_hold_what_is_made_and_that_is_shown(
+    function: str, quote: str, pointer: str
+) -> None:
+    """Memory: what a pointer with its deleter holds is neither leaked nor released by hand."""
+    for rule in ("object-leaked", "manual-lifetime"):
+        found = [item for item in of(function, "memory", rule) if quote in item.quote]
+
+        assert [item.kind for item in found] == ["holds"], found
+        assert any(pointer in shown for shown in (*found[0].shown, found[0].quote)), found
+
+
 def test_datagrams_that_come_are_looked_at_before_they_are_used() -> None:
     for rule in ("read-unchecked", "read-result-as-length"):
         (found,) = of("decryptDatagram", "input", rule)

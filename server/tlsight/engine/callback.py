@@ -73,12 +73,14 @@ class _Case:
 def check_callback(stage: Stage, rule: Property, check: Check) -> Iterator[Finding | Evidence]:
     """All findings of one check of a `callback` property, and what is right or open."""
     done: set[Span] = set()
-    for match, callback, function in _functions(stage, check):
+    callbacks = list(_functions(stage, check))
+    asked = {function for match, _, function in callbacks if _is_asked(stage, match, function)}
+    for match, callback, function in callbacks:
         if function is None:
             reason = f"the function that {match.spelled} installs is not in this file"
             yield from undecided(stage, rule, match.function, match.span, reason)
             continue
-        if not any(stage.asks(part) for part in (match.function, *reached(stage.unit, function))):
+        if function not in asked:
             continue
         settled = excuse(stage, check, match)
         if settled is not None:
@@ -95,6 +97,13 @@ def check_callback(stage: Stage, rule: Property, check: Check) -> Iterator[Findi
             found = _reported(case, mistake)
             if found is not None:
                 yield found
+
+
+def _is_asked(stage: Stage, match: Match, function: int | None) -> bool:
+    """Whether anything is to be said of where a callback is installed, of it or what it calls."""
+    if stage.asks(match.function):
+        return True
+    return function is not None and any(map(stage.asks, reached(stage.unit, function)))
 
 
 def _functions(stage: Stage, check: Check) -> Iterator[tuple[Match, Callback, int | None]]:

@@ -123,7 +123,7 @@ def settle(
             continue
         chosen = _chosen(group, skipped, language)
         for branch in group.branches:
-            if branch is not chosen:
+            if branch is not chosen and not _stands_alone(second, branch):
                 gap = blank(bytes(first[branch.start : branch.end]))
                 first[branch.start : branch.end] = second[branch.start : branch.end] = gap
     return bytes(first), bytes(second), _regions(kept, first)
@@ -201,6 +201,19 @@ def _is_whole(group: _Group, plain: bytearray) -> bool:
         if not _is_balanced(plain[branch.start : branch.end]):
             return False
     return True
+
+
+def _stands_alone(plain: bytearray, branch: _Branch) -> bool:
+    """Whether a branch is functions of its own, whatever has become of the others."""
+    text = plain[branch.start : branch.end]
+    if text.rfind(b"\n}") < 0 or not is_closed(plain, branch.end):
+        return False
+    depth = 0
+    for match in _BRACE.finditer(text):
+        depth += 1 if match.group() == b"{" else -1
+        if depth < 0:
+            return False
+    return depth == 0
 
 
 def _is_balanced(text: bytearray) -> bool:
