@@ -230,6 +230,17 @@ def walk(expr: Expr) -> Iterator[Expr]:
     return reversed(found)
 
 
+def parts(expr: Expr) -> Iterator[Expr]:
+    """Every part of an expression, those that were evaluated before too."""
+    waiting = [expr]
+    while waiting:
+        item = waiting.pop()
+        yield item
+        if isinstance(item, Evaluated):
+            waiting.append(item.expr)
+        waiting += children(item)
+
+
 class Tag(NamedTuple):
     """A preprocessor condition (its text, blanks normalised) and which way it must hold."""
 
@@ -305,6 +316,9 @@ class Node:
     _expressions: tuple[Expr, ...] | None = field(
         default=None, init=False, repr=False, compare=False
     )
+    _everything: tuple[Expr, ...] | None = field(
+        default=None, init=False, repr=False, compare=False
+    )
 
     @property
     def evaluates(self) -> Expr | None:
@@ -319,6 +333,16 @@ class Node:
             whole = self.evaluates
             known = tuple(walk(whole)) if whole is not None else ()
             object.__setattr__(self, "_expressions", known)
+        return known
+
+    @property
+    def everything(self) -> tuple[Expr, ...]:
+        """The same, and what was evaluated at earlier nodes; the whole comes first."""
+        known = self._everything
+        if known is None:
+            whole = self.evaluates
+            known = tuple(parts(whole)) if whole is not None else ()
+            object.__setattr__(self, "_everything", known)
         return known
 
 

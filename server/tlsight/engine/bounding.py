@@ -17,7 +17,7 @@ from tlsight.engine.flow import definitions, give_up, reaching
 from tlsight.engine.places import number, spelling
 from tlsight.engine.repairing import FLIPPED, NEGATED
 from tlsight.engine.roles import Stage
-from tlsight.engine.unit import last_name, parts, path, strip
+from tlsight.engine.unit import last_name, path, strip
 from tlsight.engine.widths import is_unsigned, of_type
 from tlsight.ir import (
     Act,
@@ -275,7 +275,7 @@ _FEW = 8
 
 def _named(node: Node) -> set[str]:
     found: set[str] = set()
-    for part in parts(node.evaluates) if node.evaluates is not None else ():
+    for part in node.everything:
         if isinstance(part, Name):
             found.add(part.text)
         elif isinstance(part, Member):

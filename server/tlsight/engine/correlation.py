@@ -15,7 +15,7 @@ from typing import Union
 from tlsight.engine.deeds import named
 from tlsight.engine.flow import definitions, predecessors
 from tlsight.engine.outcomes import ALL, Outcomes, compare
-from tlsight.engine.unit import Unit, parts, strip
+from tlsight.engine.unit import Unit, strip
 from tlsight.ir import (
     Act,
     Assign,
@@ -29,6 +29,7 @@ from tlsight.ir import (
     Name,
     Node,
     Unary,
+    parts,
 )
 
 Outcome = Union[bool, Outcomes]
@@ -157,7 +158,7 @@ def _tests_of(unit: Unit, function: int) -> Tests:
         for item in node.expressions:
             if isinstance(item, Evaluated):
                 homes.update({call.anchor: at for call in parts(item) if isinstance(call, Call)})
-        for item in parts(node.evaluates):
+        for item in node.everything:
             if isinstance(item, Conditional):
                 inner[id(item.condition)] = _test(unit, item.condition)
                 names |= _names_in(item.condition)
@@ -203,7 +204,7 @@ def _asked(
         mine = {tag.condition for tag in node.tags if tag.condition in repeated}
         if at in tests:
             mine.add(tests[at].key)
-        for item in parts(node.evaluates) if node.evaluates is not None else ():
+        for item in node.everything:
             if isinstance(item, (Name, Member)):
                 mine |= {named(item) or ""} & names
             elif isinstance(item, Conditional) and id(item.condition) in conditions:

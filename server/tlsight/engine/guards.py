@@ -14,7 +14,7 @@ from typing import NamedTuple
 from tlsight.engine.index import tail
 from tlsight.engine.repairing import NEGATED
 from tlsight.engine.roles import Stage, is_known
-from tlsight.engine.unit import last_name, parts, path, strip
+from tlsight.engine.unit import last_name, path, strip
 from tlsight.engine.values import possible
 from tlsight.ir import (
     Act,
@@ -33,6 +33,7 @@ from tlsight.ir import (
     Tag,
     Unary,
     Variable,
+    parts,
 )
 from tlsight.text import Span
 

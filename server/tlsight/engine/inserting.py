@@ -15,7 +15,7 @@ from tlsight.engine.objects import Place, objects
 from tlsight.engine.repairing import negated
 from tlsight.engine.roles import Stage, played
 from tlsight.engine.statements import beginning, included, line_above, removed
-from tlsight.engine.unit import bare, parts, strip
+from tlsight.engine.unit import bare, strip
 from tlsight.finding import Fix, Safety
 from tlsight.ir import Act, Binary, Expr, Literal, Member, Name, Node, Unary
 from tlsight.rule import Binding, Check, Mend, Property
@@ -154,7 +154,7 @@ def test_of(stage: Stage, node: Node, site: object, ok: str) -> tuple[Expr | Non
     positive = (ok,) if ok else _POSITIVE
     negative = (negated(ok),) if ok else _NEGATIVE
     by_zero = ok == "== 0"
-    for expr in parts(node.evaluates) if node.evaluates is not None else ():
+    for expr in node.everything:
         if isinstance(expr, Unary) and expr.operator == "!" and strip(expr.operand) is site:
             return expr, by_zero
         if isinstance(expr, Binary) and strip(expr.left) is site:

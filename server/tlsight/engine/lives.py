@@ -34,7 +34,7 @@ from tlsight.engine.deeds import (
 from tlsight.engine.flow import leading
 from tlsight.engine.paths import Ways
 from tlsight.engine.roles import Stage
-from tlsight.engine.unit import Unit, bare, last_name, parts, strip
+from tlsight.engine.unit import Unit, bare, last_name, strip
 from tlsight.ir import (
     Act,
     Assign,
@@ -741,7 +741,7 @@ def _looks(unit: Unit, function: int) -> tuple[_Look, ...]:
 
 def _look(unit: Unit, node: Node) -> _Look:
     items = node.expressions
-    whole = tuple(parts(node.evaluates)) if node.evaluates is not None else ()
+    whole = node.everything
     names = {
         name
         for item in whole

@@ -13,7 +13,7 @@ from tlsight.engine.flow import BUDGET, predecessors
 from tlsight.engine.match import Match, matches
 from tlsight.engine.objects import RESULT, Objects, Place, objects
 from tlsight.engine.roles import Stage
-from tlsight.engine.unit import bare, parts, template_argument
+from tlsight.engine.unit import bare, template_argument
 from tlsight.finding import Portrait, Trait
 from tlsight.ir import Act, Expr, Member, Name
 from tlsight.rule import Trait as Rule
@@ -72,7 +72,7 @@ def _subjects(stage: Stage, offset: int) -> Iterator[_Subject]:
                 span = node.variable.name_span
                 if _holds(span, offset):
                     yield _Subject(number, at, Name(span, node.variable.name, span.start), span)
-            for part in parts(node.evaluates) if node.evaluates is not None else ():
+            for part in node.everything:
                 if isinstance(part, (Name, Member)) and _holds(part.span, offset):
                     end = part.span.end
                     start = part.span.start

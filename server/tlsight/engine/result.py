@@ -20,7 +20,7 @@ from tlsight.engine.remarks import remark
 from tlsight.engine.repairing import FLIPPED, checked, guarded, tested
 from tlsight.engine.report import excused, finding, held, undecided
 from tlsight.engine.roles import Stage, played, playing
-from tlsight.engine.unit import Unit, last_name, parts, path, strip
+from tlsight.engine.unit import Unit, last_name, path, strip
 from tlsight.engine.values import CONTENT, CONVERSION, possible
 from tlsight.finding import Evidence, Finding, Fix, Related
 from tlsight.ir import (
@@ -38,6 +38,7 @@ from tlsight.ir import (
     Name,
     Node,
     Unary,
+    parts,
     walk,
 )
 from tlsight.ir import Index as Subscript
@@ -729,7 +730,7 @@ class _Walk:
                 and isinstance(item, (Name, Member))
                 and path(item) == self.variable
             )
-            for item in parts(step.evaluates)
+            for item in step.everything
         )
 
     def _overwritten(self, step: Node) -> bool:
@@ -858,7 +859,7 @@ def _keys(unit: Unit, function: int) -> tuple[frozenset[object], ...]:
 
 def _keys_of(node: Node) -> frozenset[object]:
     found: set[object] = {node.variable.name} if node.variable is not None else set()
-    for item in parts(node.evaluates) if node.evaluates is not None else ():
+    for item in node.everything:
         if isinstance(item, Name):
             found.add(item.text)
         elif isinstance(item, Call):

@@ -21,9 +21,9 @@ from tlsight.engine.naming import called, pattern, spelled, surroundings, unboun
 from tlsight.engine.report import finding, held
 from tlsight.engine.roles import Stage, playing
 from tlsight.engine.taint import operators
-from tlsight.engine.unit import last_name, parts, strip
+from tlsight.engine.unit import last_name, strip
 from tlsight.finding import Evidence, Finding, Fix, Related
-from tlsight.ir import Binary, Braces, Call, Expr, Literal, Name
+from tlsight.ir import Binary, Braces, Call, Expr, Literal, Name, parts
 from tlsight.rule import Check, Property
 
 _TEXT = re.compile(r"string|byte|vector|array|view", re.IGNORECASE)

@@ -36,7 +36,6 @@ from tlsight.ir import (
     Tag,
     Unary,
     Variable,
-    children,
 )
 from tlsight.text import Span
 
@@ -544,17 +543,6 @@ def strip(expr: Expr) -> Expr:
     while isinstance(expr, (Cast, Evaluated)):
         expr = expr.operand if isinstance(expr, Cast) else expr.expr
     return expr
-
-
-def parts(expr: Expr) -> Iterator[Expr]:
-    """Every part of an expression, those that were evaluated before too."""
-    waiting = [expr]
-    while waiting:
-        item = waiting.pop()
-        yield item
-        if isinstance(item, Evaluated):
-            waiting.append(item.expr)
-        waiting += children(item)
 
 
 def contradict(left: Sequence[Tag], right: Sequence[Tag]) -> bool:

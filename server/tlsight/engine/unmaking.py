@@ -10,9 +10,9 @@ from tlsight.engine.flow import following, reaching
 from tlsight.engine.lives import Event, Life
 from tlsight.engine.roles import Stage
 from tlsight.engine.statements import removed
-from tlsight.engine.unit import parts, strip
+from tlsight.engine.unit import strip
 from tlsight.finding import Fix, Safety
-from tlsight.ir import Act, Call, Expr, Literal, Member, Name, Unary
+from tlsight.ir import Act, Call, Expr, Literal, Member, Name, Unary, parts
 from tlsight.rule import Form, Property
 from tlsight.text import Edit, Span
 
