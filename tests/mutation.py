@@ -101,7 +101,8 @@ def _ways(
         yield from _whole("swap the call", [_called_instead(root, data, item.span, *worse)])
     elif rule.kind == "secret" and "shown" in mistakes:
         name = _SHOWN.search(item.message)
-        if name is not None and name["name"].encode() != data[item.span.start : item.span.end]:
+        part = data[item.span.start : item.span.end]
+        if name is not None and b'"' not in part and name["name"].encode() != part:
             formats = _as_texts(root, data, item.span)
             yield "show the secret", [Edit(item.span, name["name"]), *formats]
     elif rule.kind == "argument":

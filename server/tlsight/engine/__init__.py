@@ -154,12 +154,8 @@ def described(index: Index, unit: Unit, offset: int) -> Portrait | None:
 
 
 def known_names(index: Index) -> frozenset[str]:
-    """The names that play a role on a page: a use of a macro of this name is a call.
-
-    So is one under which a table of functions keeps such a function.
-    """
-    names = frozenset((*index.calls, *index.deeds))
-    return names | {prefix + name for prefix in index.prefixes for name in names}
+    """The names that play a role on a page: a use of a macro of this name is a call."""
+    return frozenset((*index.calls, *index.deeds))
 
 
 _IGNORE = re.compile(r"tlsight-ignore\s+([\w-]+(?:\s*,\s*[\w-]+)*)\s*:\s*(\S.*)")
