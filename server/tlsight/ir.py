@@ -373,6 +373,7 @@ class Function:
     _by_kind: dict[tuple[type, ...], Any] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
+    _mentioned: frozenset[str] | None = field(default=None, init=False, repr=False, compare=False)
 
     @overload
     def each(self, kind: type[_A], /) -> Sequence[tuple[int, _A]]: ...
@@ -396,12 +397,13 @@ class Function:
 
     def mentions(self, name: str) -> bool:
         """Whether a name, or the last part of one, stands anywhere in what it evaluates."""
-        known = self._by_kind.get(())
+        known = self._mentioned
         if known is None:
-            known = self._by_kind[()] = frozenset(
+            known = frozenset(
                 expr.name if isinstance(expr, Member) else expr.text.rpartition("::")[2]
                 for _, expr in self.each(Name, Member)
             )
+            object.__setattr__(self, "_mentioned", known)
         return name in known
 
 

@@ -72,7 +72,7 @@ def custody(stage: Stage) -> Custody:
     if known is None:
         lives = [
             Walk(stage, subject, _DEPTH).run()
-            for function in filter(stage.asks, range(len(stage.unit.module.functions)))
+            for function, _ in stage.asked()
             for subject in subjects(stage, function)
         ]
         known = stage.unit.cache[key] = Custody(tuple(lives))

@@ -110,7 +110,7 @@ def _text_of(stage: Stage) -> str:
     if known is None:
         data = stage.unit.data
         if stage.focus is not None:
-            spans = (stage.unit.module.functions[number].span for number in sorted(stage.focus))
+            spans = (function.span for _, function in stage.asked())
             data = b" ".join(data[span.start : span.end] for span in spans)
         names = dict.fromkeys(re.findall(r"[A-Za-z_]\w*", data.decode(errors="replace")))
         known = stage.unit.cache[key] = " ".join(words(name) for name in names)
@@ -148,9 +148,8 @@ def _found(stage: Stage, check: Check) -> Iterator[Shown]:
                     yield from _by_name(number, at, call, name)
     if b"<<" not in stage.unit.data:
         return
-    for number, function in enumerate(stage.unit.module.functions):
-        if stage.asks(number):
-            yield from _by_stream(logs, number, function)
+    for number, function in stage.asked():
+        yield from _by_stream(logs, number, function)
 
 
 def _by_role(match: Match) -> Iterator[Shown]:

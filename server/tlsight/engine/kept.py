@@ -44,12 +44,11 @@ def check_kept(stage: Stage, rule: Property, check: Check) -> Iterator[Finding |
     """All findings of one check, and what is emptied in time."""
     if not any(role in played(stage) for role in check.past):
         return
-    for role in check.roles:
-        for match in playing(stage, (role,)):
-            middle = steps(stage, match.function, check.past)
-            middle |= steps_inside(stage, match.function, check.past)
-            for fill in _fills(stage, check, match) if middle else ():
-                yield from _judged(stage, rule, check, fill, middle)
+    for match in playing(stage, check.roles):
+        middle = steps(stage, match.function, check.past)
+        middle |= steps_inside(stage, match.function, check.past)
+        for fill in _fills(stage, check, match) if middle else ():
+            yield from _judged(stage, rule, check, fill, middle)
 
 
 def _judged(

@@ -182,9 +182,7 @@ def _of_match(check: Check, match: Match, expr: Expr) -> _Sink:
 
 def _by_syntax(stage: Stage) -> Iterator[_Sink]:
     """Indices, and arrays and objects that are made as large as a number says."""
-    for which, function in enumerate(stage.unit.module.functions):
-        if not stage.asks(which):
-            continue
+    for which, function in stage.asked():
         for at, node in enumerate(function.nodes):
             if node.act is Act.DECLARE and node.variable is not None:
                 bound = _BOUND.search(node.variable.type)
@@ -343,8 +341,8 @@ def _mentions(call: Call, names: set[str]) -> bool:
 def _counted(
     stage: Stage, rule: Property, check: Check, numbers: Numbers
 ) -> Iterator[Finding | Evidence]:
-    for function, code in enumerate(stage.unit.module.functions):
-        for at, node in enumerate(code.nodes) if stage.asks(function) else ():
+    for function, code in stage.asked():
+        for at, node in enumerate(code.nodes):
             if node.act is not Act.TEST or not node.loop or node.expr is None:
                 continue
             test = strip(node.expr)
@@ -400,7 +398,7 @@ def _counts(index: Expr, counter: str) -> bool:
 def _advanced(
     stage: Stage, rule: Property, check: Check, numbers: Numbers
 ) -> Iterator[Finding | Evidence]:
-    for function in filter(stage.asks, range(len(stage.unit.module.functions))):
+    for function, _ in stage.asked():
         for name, items in definitions(stage.unit, function).items():
             if not _is_pointer(stage, function, name):
                 continue

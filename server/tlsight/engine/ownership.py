@@ -344,8 +344,8 @@ def _releases(stage: Stage) -> Iterator[tuple[int, int, Expr, Deed | None, Expr]
                 yield function, node, call, deed, target
     if stage.unit.language == "c":
         return
-    for function, around in enumerate(stage.unit.module.functions):
-        for at, expr in around.each(Unary) if stage.asks(function) else ():
+    for function, around in stage.asked():
+        for at, expr in around.each(Unary):
             if expr.operator == "delete":
                 yield function, at, expr, None, expr.operand
 

@@ -59,33 +59,32 @@ _LEAVING = re.compile(r"(?i)throw|raise|exit|abort|fatal|panic|longjmp|(?:^|_)di
 def check_result(stage: Stage, rule: Property, check: Check) -> Iterator[Finding | Evidence]:
     """All findings of one check of a `result` property, and what is right or open."""
     done: set[Span] = set()
-    for role in check.roles:
-        for match in playing(stage, (role,)):
-            means = contract(match.binding.ok, match.binding.fail)
-            if means is None or not isinstance(match.site, Call) or match.span in done:
-                continue
-            if check.wrong == "misread" and not match.binding.fail:
-                continue  # which of the other outcomes are failures was not said
-            function = stage.unit.module.functions[match.function]
-            if function.nodes[match.node].expanded:
-                continue
-            walk_ = _Walk(stage, check, match, function, means)
-            mistake = walk_.run()
-            if mistake is None:
-                yield from _right(stage, rule, match, walk_)
-                continue
-            if mistake.span in done:
-                continue
-            settled = excuse(stage, check, match)
-            if settled is None and check.wrong == "unchecked" and _says_so(stage.unit, match):
-                settled = Excuse(f"a comment says that the result of {match.spelled} is dropped")
-            if settled is not None:
-                yield from excused(stage, rule, match, settled)
-                continue
-            done |= {match.span, mistake.span}
-            found = _reported(stage, rule, check, match, mistake, walk_)
-            if found is not None:
-                yield found
+    for match in playing(stage, check.roles):
+        means = contract(match.binding.ok, match.binding.fail)
+        if means is None or not isinstance(match.site, Call) or match.span in done:
+            continue
+        if check.wrong == "misread" and not match.binding.fail:
+            continue  # which of the other outcomes are failures was not said
+        function = stage.unit.module.functions[match.function]
+        if function.nodes[match.node].expanded:
+            continue
+        walk_ = _Walk(stage, check, match, function, means)
+        mistake = walk_.run()
+        if mistake is None:
+            yield from _right(stage, rule, match, walk_)
+            continue
+        if mistake.span in done:
+            continue
+        settled = excuse(stage, check, match)
+        if settled is None and check.wrong == "unchecked" and _says_so(stage.unit, match):
+            settled = Excuse(f"a comment says that the result of {match.spelled} is dropped")
+        if settled is not None:
+            yield from excused(stage, rule, match, settled)
+            continue
+        done |= {match.span, mistake.span}
+        found = _reported(stage, rule, check, match, mistake, walk_)
+        if found is not None:
+            yield found
 
 
 _ON_PURPOSE = re.compile(

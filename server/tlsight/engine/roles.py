@@ -12,7 +12,7 @@ from tlsight.engine.match import Match, around, matches, tags_at
 from tlsight.engine.releases import is_before, is_from
 from tlsight.engine.unit import Unit
 from tlsight.engine.values import Value, name_value, possible
-from tlsight.ir import Act, Call, Name
+from tlsight.ir import Act, Call, Function, Name
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,12 @@ class Stage:
     def asks(self, function: int) -> bool:
         """Whether anything is to be said of a function."""
         return self.focus is None or function in self.focus
+
+    def asked(self) -> Iterator[tuple[int, Function]]:
+        """The functions of which anything is to be said, each with its index."""
+        for number, function in enumerate(self.unit.module.functions):
+            if self.asks(number):
+                yield number, function
 
     def values(self, match: Match, slot: str) -> tuple[Value, ...]:
         """All that an argument of a match may be, its default where it is left out."""

@@ -33,22 +33,21 @@ _UNCLEARED = "allocate-uncleared"
 
 def check_terminators(stage: Stage, rule: Property, check: Check) -> Iterator[Finding | Evidence]:
     """All findings of one check, and what ends as it must."""
-    for role in check.roles:
-        for match in playing(stage, (role,)):
-            buffer = match.arguments.get(BUFFER)
-            name = place(buffer) if buffer is not None else None
-            if name is None or buffer is None or not isinstance(match.site, Call):
-                continue
-            if is_local_data(stage, match):
-                continue
-            uses = list(_uses(stage, check, match.function, name))
-            if not uses:
-                continue
-            if _ends_anyhow(stage, match, buffer, name):
-                seen = f"{match.spelled} leaves a zero at the end of {name}"
-                yield from held(stage, rule, match.function, match.span, seen)
-                continue
-            yield from _followed(stage, rule, check, match, name, uses)
+    for match in playing(stage, check.roles):
+        buffer = match.arguments.get(BUFFER)
+        name = place(buffer) if buffer is not None else None
+        if name is None or buffer is None or not isinstance(match.site, Call):
+            continue
+        if is_local_data(stage, match):
+            continue
+        uses = list(_uses(stage, check, match.function, name))
+        if not uses:
+            continue
+        if _ends_anyhow(stage, match, buffer, name):
+            seen = f"{match.spelled} leaves a zero at the end of {name}"
+            yield from held(stage, rule, match.function, match.span, seen)
+            continue
+        yield from _followed(stage, rule, check, match, name, uses)
 
 
 def _followed(

@@ -27,40 +27,39 @@ _THIS = "this"
 
 def check_unexamined(stage: Stage, rule: Property, check: Check) -> Iterator[Finding | Evidence]:
     """All findings of one check, and what is asked before it is read."""
-    for role in check.roles:
-        for match in playing(stage, (role,)):
-            node = stage.unit.module.functions[match.function].nodes[match.node]
-            variable = _holder(node, match)
-            if variable is None or not isinstance(match.site, Call):
-                continue
-            names = _taken(stage, match.function, variable)
-            nodes = stage.unit.module.functions[match.function].nodes
-            tests = frozenset(
-                at
-                for at, item in enumerate(nodes)
-                if item.act in (Act.TEST, Act.SWITCH)
-                and item.expr is not None
-                and _mentions(item.expr, names)
-            )
-            anew = frozenset(
-                item.node
-                for item in definitions(stage.unit, match.function).get(variable, ())
-                if item.kind == "value" and item.node != match.node
-            )
-            ways = following(stage.unit, match.function, match.node, tests | anew)
-            first = min(
-                (use for use in _uses(stage, check, match, names) if use[1] in ways - anew),
-                default=None,
-            )
-            if first is None:
-                if tests:
-                    seen = f"{variable} is asked about before it is read"
-                    related = tuple(Related(nodes[at].span, "here") for at in sorted(tests))
-                    yield from held(stage, rule, match.function, match.span, seen, related)
-                continue
-            found = _reported(stage, rule, check, match, variable, first)
-            if found is not None:
-                yield found
+    for match in playing(stage, check.roles):
+        node = stage.unit.module.functions[match.function].nodes[match.node]
+        variable = _holder(node, match)
+        if variable is None or not isinstance(match.site, Call):
+            continue
+        names = _taken(stage, match.function, variable)
+        nodes = stage.unit.module.functions[match.function].nodes
+        tests = frozenset(
+            at
+            for at, item in enumerate(nodes)
+            if item.act in (Act.TEST, Act.SWITCH)
+            and item.expr is not None
+            and _mentions(item.expr, names)
+        )
+        anew = frozenset(
+            item.node
+            for item in definitions(stage.unit, match.function).get(variable, ())
+            if item.kind == "value" and item.node != match.node
+        )
+        ways = following(stage.unit, match.function, match.node, tests | anew)
+        first = min(
+            (use for use in _uses(stage, check, match, names) if use[1] in ways - anew),
+            default=None,
+        )
+        if first is None:
+            if tests:
+                seen = f"{variable} is asked about before it is read"
+                related = tuple(Related(nodes[at].span, "here") for at in sorted(tests))
+                yield from held(stage, rule, match.function, match.span, seen, related)
+            continue
+        found = _reported(stage, rule, check, match, variable, first)
+        if found is not None:
+            yield found
 
 
 def _reported(

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tlsight.facts import MacroFact
 from tlsight.ir import Declarations, Function, Macro, Module, Signature
@@ -19,7 +19,7 @@ from tlsight.syntax.declare import Found, declare, with_overload
 from tlsight.syntax.functions import read_functions
 from tlsight.syntax.macros import active
 from tlsight.syntax.shift import shifted
-from tlsight.syntax.tree import Part, Tree
+from tlsight.syntax.tree import Key, Part, Tree
 from tlsight.syntax.unit import Environment, Source, Syntax, Unit
 from tlsight.text import Span
 
@@ -43,7 +43,7 @@ class Kept(Module):
     """A module that remembers the readings of its parts."""
 
     environment: Environment | None = None
-    readings: Mapping[tuple[Any, ...], _Reading] | None = None
+    readings: Mapping[Key, _Reading] | None = None
 
 
 def unchanged(before: Module, after: Module) -> frozenset[int] | None:
@@ -56,7 +56,7 @@ def unchanged(before: Module, after: Module) -> frozenset[int] | None:
     if before.environment != after.environment:
         return None
     old, new = before.readings or {}, after.readings or {}
-    if any(not _is_of_function(key) for key in old.keys() ^ new.keys()):
+    if not all(key.function for key in old.keys() ^ new.keys()):
         return None
     return frozenset(
         number
@@ -64,10 +64,6 @@ def unchanged(before: Module, after: Module) -> frozenset[int] | None:
         if key in old
         for number in range(reading.first, reading.first + len(reading.functions))
     )
-
-
-def _is_of_function(key: tuple[Any, ...]) -> bool:
-    return bool(key[3])
 
 
 def declared(tree: Tree, hints: Hints) -> Declarations:
@@ -79,10 +75,11 @@ def lower(tree: Tree, hints: Hints, previous: Module | None) -> Module:
     """Everything that a text says."""
     found = _found(tree, _environment(tree, hints, Found()), bodies=False)
     environment = _environment(tree, hints, found)
-    known: Mapping[tuple[Any, ...], _Reading] = {}
+    known: Mapping[Key, _Reading] = {}
     if isinstance(previous, Kept) and previous.environment == environment:
+        environment = previous.environment  # what is equal is one object, and compared at once
         known = previous.readings or {}
-    readings: dict[tuple[Any, ...], _Reading] = {}
+    readings: dict[Key, _Reading] = {}
     functions: list[Function] = []
     errors: list[Span] = []
     deep: list[Span] = []
@@ -111,7 +108,7 @@ def lower(tree: Tree, hints: Hints, previous: Module | None) -> Module:
 def _reading(
     part: Part,
     environment: Environment,
-    known: Mapping[tuple[Any, ...], _Reading],
+    known: Mapping[Key, _Reading],
     first: int,
 ) -> _Reading:
     """The reading of a part whose first function has the index `first` in the module."""

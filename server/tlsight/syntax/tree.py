@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import tree_sitter
 import tree_sitter_c
@@ -37,6 +37,16 @@ class Parsed:
     hidden: tuple[tuple[int, int], ...] = ()
 
 
+class Key(NamedTuple):
+    """What two parts have in common that are read alike; `lacks` and `regions` are opaque."""
+
+    source: bytes
+    lacks: tuple[object, ...]
+    scope: tuple[str, ...]
+    function: bool
+    regions: tuple[object, ...]
+
+
 @dataclass(frozen=True)
 class Part:
     """A chunk with its tree; offsets count from its start. `source` is its text, braces paired."""
@@ -47,13 +57,13 @@ class Part:
     regions: Regions
 
     @property
-    def key(self) -> tuple[object, ...]:
+    def key(self) -> Key:
         """Everything that the reading of this part depends on, but for its place."""
         chunk = self.chunk
         excess = tuple(offset - chunk.span.start for offset in chunk.excess)
         lacks = (chunk.open, excess)  # the source alone does not tell a brace that was put there
         regions = (self.regions.starts, self.regions.paths)
-        return (self.source, lacks, chunk.scope, chunk.function, *regions)
+        return Key(self.source, lacks, chunk.scope, chunk.function, regions)
 
 
 @dataclass(frozen=True)
