@@ -16,6 +16,7 @@ import tree_sitter
 import tree_sitter_c
 import tree_sitter_cpp
 
+from tlsight.engine.outcomes import contract
 from tlsight.finding import Evidence, Report
 from tlsight.rule import Binding, Check, Property, Rulebook, Vocabulary
 from tlsight.text import Edit, OverlappingEdits, Span, apply_edits
@@ -25,6 +26,7 @@ _LOGICAL = (b"&&", b"||", b"and", b"or")
 _AROUND = ("parenthesized_expression", "condition_clause")
 _SAID = re.compile(r"(?P<slot>[\w-]+) of (?P<call>[\w:~]+) is .*", re.DOTALL)
 """What evidence says of an argument."""
+_TESTED = re.compile(r"the result of (?P<call>[\w:~]+) is tested")
 _CONSTANT = re.compile(r"[A-Z]\w*(?:::\w+)*|true|false|-?\d+")
 _SET_AND_TESTED = 3
 """Mentions of a variable that is declared, set and tested."""
@@ -84,6 +86,8 @@ def _ways(
     places = [step.span for step in item.related]
     mistakes = {check.wrong for check in rule.checks}
     if rule.kind == "result" and "misread" in mistakes:
+        if not _fails_in_two_ways(book, rule, item):
+            return  # every number but 0 is success
         yield from _whole("weaken the test", [_weakened(root, data, place) for place in places])
     elif rule.kind == "result" and mistakes & {"unchecked", "used-unguarded", "data-unguarded"}:
         yield from _whole("drop the test", [_dropped_test(root, data, place) for place in places])
@@ -111,6 +115,17 @@ def _ways(
             if added and flag.encode() in data:
                 continue  # the text speaks of this flag itself, and may take it back
             yield "swap the constant", [Edit(item.span, text)]
+
+
+def _fails_in_two_ways(book: Rulebook, rule: Property, item: Evidence) -> bool:
+    """Whether a page says that a tested call fails with another number than 0, too."""
+    said = _TESTED.fullmatch(item.message)
+    return said is not None and any(
+        means is not None and means.fail - {0}
+        for check in rule.checks
+        for binding in _bindings(book, check, said["call"])
+        for means in (contract(binding.ok, binding.fail),)
+    )
 
 
 def _misused(
@@ -155,8 +170,19 @@ def _dropped_test(root: Node, data: bytes, place: Span) -> Edit | None:
     if around is None or around.child_by_field_name("alternative") is not None:
         return None
     if around.type == "if_statement" and _is_inside(operand, around, "condition"):
-        return Edit(_span(around), (kept + b";").decode())
+        body = around.child_by_field_name("consequence")
+        text = kept + b";" if kept else b""
+        if body is not None and _is_of_success(_inner(operand), data):
+            text += b" " + data[body.start_byte : body.end_byte]
+        return Edit(_span(around), text.decode() or ";")
     return None
+
+
+def _is_of_success(test: Node, data: bytes) -> bool:
+    """Whether what stands under a test is what is done where nothing failed."""
+    text = data[test.start_byte : test.end_byte]
+    plain = test.type in ("identifier", "field_expression", "call_expression")
+    return plain or text.endswith((b"== 1", b"> 0", b"!= 0", b"!= NULL", b"!= nullptr"))
 
 
 def _is_needed(test: Node, data: bytes) -> bool:
@@ -191,9 +217,8 @@ def _on_success(around: Node, call: Node, data: bytes) -> str:
     """What stays of an `if` whose test is gone: its body, where it is not what a failure does."""
     body = around.child_by_field_name("consequence")
     above = call.parent
-    text = data[above.start_byte : above.end_byte] if above is not None else b""
-    bare = above is not None and above.type in _AROUND
-    if body is None or not (bare or text.endswith((b"== 1", b"> 0", b"!= 0"))):
+    test = above if above is not None and above.type not in _AROUND else call
+    if body is None or not _is_of_success(test, data):
         return ";"
     return data[body.start_byte : body.end_byte].decode()
 

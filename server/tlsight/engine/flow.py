@@ -221,6 +221,35 @@ def definitions(unit: Unit, function: int) -> Definitions:
     return known
 
 
+def copies(unit: Unit, function: int, name: str) -> frozenset[str]:
+    """The locals that are anywhere given the value of a variable, cast perhaps, or of a copy."""
+    key = ("copies", function)
+    known = unit.kept.get(key)
+    if known is None:
+        known = unit.kept[key] = _given_on(unit, function)
+    assert isinstance(known, dict)
+    found = {name}
+    waiting = [name]
+    while waiting:
+        new = known.get(waiting.pop(), frozenset()) - found
+        found |= new
+        waiting += new
+    return frozenset(found - {name})
+
+
+def _given_on(unit: Unit, function: int) -> Mapping[str, set[str]]:
+    """For each path, the locals that are given its value."""
+    found: dict[str, set[str]] = {}
+    for name, items in definitions(unit, function).items():
+        for item in items if "." not in name and unit.is_local(function, name) else ():
+            value = strip(item.value) if item.value is not None else None
+            if item.kind == "value" and isinstance(value, (Name, Member)):
+                source = path(value)
+                if source is not None:
+                    found.setdefault(source, set()).add(name)
+    return found
+
+
 def set_anew(unit: Unit, function: int, name: str) -> frozenset[int]:
     """The steps that give a variable, or what it is a part of, another value."""
     key = ("set anew", function, name)

@@ -116,10 +116,9 @@ def _entries(stage: Stage, number: int, function: Function) -> Iterator[tuple[in
         mentioned = [
             (caller, at)
             for caller, other in enumerate(stage.unit.module.functions)
-            for at, node in enumerate(other.nodes)
-            if caller != number and node.evaluates is not None
-            for expr in node.expressions
-            if isinstance(expr, Name) and tail(expr.text) == name
+            if caller != number and other.mentions(name)
+            for at, expr in other.each(Name)
+            if tail(expr.text) == name
         ]
         yield from dict.fromkeys([*mentioned, *((caller, at) for caller, at, _ in calls)])
 

@@ -8,7 +8,7 @@ out that are made more than once. An object that gets out of sight is followed n
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import NamedTuple
 
@@ -31,7 +31,7 @@ from tlsight.engine.deeds import (
     named,
     only_uses,
 )
-from tlsight.engine.flow import leading
+from tlsight.engine.flow import is_in_loop, leading
 from tlsight.engine.paths import Ways
 from tlsight.engine.roles import Stage
 from tlsight.engine.unit import Unit, bare, last_name, strip
@@ -62,6 +62,9 @@ _TOGETHER = 20_000
 _ADDRESS = 1 << 48
 """The number of a pointer to the object: not null, and no other number."""
 _EXIT = 1
+_NOTHING: frozenset[tuple[str, int]] = frozenset()
+_NOWHERE = -1
+"""The step of an object that is never there."""
 
 
 class Status(str, Enum):
@@ -127,8 +130,7 @@ class Life:
         return tuple(event for event in self.events if event.kind in kinds)
 
 
-@dataclass(frozen=True, slots=True)
-class State:
+class State(NamedTuple):
     """What is known at one step of one way."""
 
     status: Status
@@ -185,15 +187,12 @@ class Walk:
     def run(self) -> Life:
         """The whole life; what was seen is not kept if there were too many ways."""
         subject = self.subject
-        start = State(Status.BEFORE)
         before = frozenset(
             {subject.node}
             | leading(self.unit, self.function, frozenset((subject.node,)), frozenset())
         )
-        if subject.call is None:
-            start = self.begun(start, subject.name)
-        waiting: list[_Key] = [(0, start)]
-        self.parents[0, start] = None
+        waiting = self._starts()
+        self.parents.update(dict.fromkeys(waiting))
         most = min(MOST, _left(self.unit, self.function))
         while waiting:
             self.at = key = waiting.pop()
@@ -211,6 +210,32 @@ class Walk:
         events = sorted(self.found.events.values(), key=lambda item: item.span)
         names = frozenset(self.found.names)
         return Life(subject, tuple(events), names)
+
+    def _starts(self) -> list[_Key]:
+        """Where the walk begins: at its call, if the way there is the same for all objects."""
+        subject = self.subject
+        if subject.call is None:
+            return [(0, self.begun(State(Status.BEFORE), subject.name))]
+        alone = self.loud == {subject.node}
+        if alone and not is_in_loop(self.unit, self.function, subject.node):
+            arrivals = _arrivals(self.stage, self.function)
+            if arrivals is not None:
+                return [(subject.node, state) for state in arrivals.get(subject.node, ())]
+        return [(0, State(Status.BEFORE))]
+
+    def arrivals(self) -> Mapping[int, tuple[State, ...]] | None:
+        """With what the steps are reached while no object is there; None if there is too much."""
+        found: dict[int, list[State]] = {}
+        waiting: list[_Key] = [(0, State(Status.BEFORE))]
+        self.parents[waiting[0]] = None
+        while waiting:
+            self.at = key = waiting.pop()
+            found.setdefault(key[0], []).append(key[1])
+            for result in self._step(key[0], self.nodes[key[0]], key[1]):
+                waiting += self._on(key, self.nodes[key[0]], result)
+            if len(self.parents) > MOST:
+                return None
+        return {at: tuple(states) for at, states in found.items()}
 
     # From step to step.
 
@@ -242,7 +267,9 @@ class Walk:
             after = State(
                 state.status,
                 state.holders,
-                frozenset(item for item in reached.items() if item[0] in live),
+                frozenset(item for item in reached.items() if item[0] in live)
+                if reached
+                else _NOTHING,
                 frozenset(item for item in tests if item[0] in live) if tests else tests,
                 frozenset(item for item in tags if item[0] in live) if tags else tags,
                 state.assumed,
@@ -264,7 +291,7 @@ class Walk:
         if state.status is Status.OWNED and not valued and not state.holders:
             self.note("lost", self.nodes[at].span, at, state)
             return None
-        return replace(state, valued=valued, assumed=assumed)
+        return state._replace(valued=valued, assumed=assumed)
 
     def _ended(self, key: _Key, node: Node, state: State) -> None:
         """Effect: notes how the object leaves the function."""
@@ -330,7 +357,7 @@ class Walk:
             if at in self.tests.changes:
                 self.numbers.assumed = dict(one.assumed)
                 self.numbers.act(at, node, numbers)
-                after = replace(one, tests=self.tests.after(at, one.tests)) if one.tests else one
+                after = one._replace(tests=self.tests.after(at, one.tests)) if one.tests else one
             assert after is not None
             if node.act is Act.DECLARE and node.variable is not None:
                 initial = node.variable.initial
@@ -341,7 +368,7 @@ class Walk:
                 for name in after.holders:
                     numbers[name] = _ADDRESS
                 known = frozenset(numbers.items())
-                result.append(replace(after, numbers=known) if known != after.numbers else after)
+                result.append(after._replace(numbers=known) if known != after.numbers else after)
         return result
 
     def _is_quiet(self, at: int, state: State) -> bool:
@@ -382,7 +409,7 @@ class Walk:
             return [state]
         if isinstance(item, Unary) and item.operator in _STEPS:
             left = state.holders - _under(state.holders, named(item.operand))
-            return [replace(state, holders=left)] if left or state.valued else []
+            return [state._replace(holders=left)] if left or state.valued else []
         base = _behind(item)
         if base is not None and self._is(state, base) and state.status is Status.RELEASED:
             self.note("used", item.span, at, state, holder=self._spelled(base))
@@ -401,15 +428,15 @@ class Walk:
         subject = self.subject
         if subject.deed is None or subject.status in (Status.RELEASED, Status.TAKEN):
             after = self.begun(state, subject.name)
-            after = replace(after, place=item.span)
+            after = after._replace(place=item.span)
             if subject.deed is not None:
                 by = subject.deed.at(BY)
-                after = replace(after, by=(named(by) or "") if by is not None else "")
+                after = after._replace(by=(named(by) or "") if by is not None else "")
                 if subject.deed.on_success:
                     after = self.assume(after, item, 1)
             if subject.status is Status.OWNED:
                 after = self.assume(
-                    replace(after, valued=frozenset((item.anchor,))), item, _ADDRESS
+                    after._replace(valued=frozenset((item.anchor,))), item, _ADDRESS
                 )
             return [after]
         out, into = addressed(subject.deed.at(OUT)), subject.deed.at(INTO)
@@ -417,13 +444,13 @@ class Walk:
             if out is None or not self._may_hold(out):
                 return []
             return [self.assume(self.begun(state, out), item, 1)]
-        after = replace(state, status=subject.status, valued=frozenset((item.anchor,)))
+        after = state._replace(status=subject.status, valued=frozenset((item.anchor,)))
         after = self.assume(after, item, _ADDRESS)
         name = addressed(into) if into is not None else None
         if name is not None:
             if dict(state.numbers).get(name) != 0 or not self._may_hold(name):
                 return []
-            after = replace(after, holders=frozenset((name,)))
+            after = after._replace(holders=frozenset((name,)))
             self.found.names.add(name)
         elif into is not None and self.numbers.value(at, into, dict(state.numbers)) != 0:
             return []
@@ -434,12 +461,12 @@ class Walk:
         self.found.names.add(name)
         holders = frozenset((name,)) if name else frozenset()
         numbers = frozenset({*state.numbers, (name, _ADDRESS)}) if name else state.numbers
-        return replace(state, status=self.subject.status, holders=holders, numbers=numbers)
+        return state._replace(status=self.subject.status, holders=holders, numbers=numbers)
 
     def assume(self, state: State, call: Call, number: int) -> State:
         """A call has yielded a number on this way."""
         others = frozenset(item for item in state.assumed if item[0] != call.anchor)
-        return replace(state, assumed=others | {(call.anchor, number)})
+        return state._replace(assumed=others | {(call.anchor, number)})
 
     def _may_hold(self, name: str) -> bool:
         return is_plain_pointer(self.unit, self.function, name) and name not in self.exposed
@@ -481,7 +508,7 @@ class Walk:
                 self._escapes(at, span, state, told)
                 return None
             self.found.names.add(name)
-            return replace(state, holders=state.holders | {name})
+            return state._replace(holders=state.holders | {name})
         if name is None:
             return state
         gone = _under(state.holders, name)
@@ -489,7 +516,7 @@ class Walk:
             return state
         holders = state.holders - gone
         if holders or self._is_pending(state):
-            return replace(state, holders=holders)
+            return state._replace(holders=holders)
         if state.status is Status.OWNED:
             self.note("lost", span, at, state, holder=name)
         elif state.status is Status.RELEASED:
@@ -575,7 +602,7 @@ class Walk:
     def _past(self, state: State, deed: Deed, argument: Expr) -> State:
         """What is done to another object may concern this one: that which has taken it."""
         if deed.deed == "release" and state.by and named(argument) == state.by:
-            return replace(state, status=Status.RELEASED, place=deed.match.span, by="")
+            return state._replace(status=Status.RELEASED, place=deed.match.span, by="")
         return state
 
     def _deed(self, at: int, call: Call, deed: Deed, argument: Expr, state: State) -> list[State]:
@@ -589,8 +616,7 @@ class Walk:
             if state.status is not Status.OWNED:
                 return []
             by = deed.at(BY)
-            gone = replace(
-                state,
+            gone = state._replace(
                 status=Status.TAKEN,
                 place=call.span,
                 by=(named(by) or "") if by is not None else "",
@@ -603,7 +629,7 @@ class Walk:
         if kind == "keep":
             return self._escapes(at, call.span, state, f"{last_name(call)} may release it later")
         if kind == "pass":
-            return [replace(state, valued=state.valued | {call.anchor})]
+            return [state._replace(valued=state.valued | {call.anchor})]
         return [state]
 
     def _released(self, at: int, item: Expr, state: State, deed: Deed | None) -> list[State]:
@@ -622,7 +648,7 @@ class Walk:
         wanted = self.subject.resource
         if wanted is not None and (deed is None or deed.resource.id != wanted.id):
             self.note("mismatched", item.span, at, state, deed=deed, holder=name)
-        return [replace(state, status=Status.RELEASED, place=item.span, by="")]
+        return [state._replace(status=Status.RELEASED, place=item.span, by="")]
 
     def _spelled(self, expr: Expr) -> str:
         """A name as the text has it; '' for what is none."""
@@ -646,7 +672,7 @@ class Walk:
             left = state.holders - gone
             if state.status is Status.OWNED:
                 return self._escapes(at, argument.span, state, "its variable is set elsewhere")
-            return [replace(state, holders=left)] if left else []
+            return [state._replace(holders=left)] if left else []
         if not self._is(state, argument):
             parts = inner.items if isinstance(inner, Braces) else ()
             if any(self._is(state, part) for part in parts):
@@ -685,7 +711,7 @@ class Walk:
         if state.status in (Status.TAKEN, Status.RELEASED):
             self.note("twice", call.span, at, state)
             return []
-        return [replace(state, status=Status.RELEASED, place=call.span, by="")]
+        return [state._replace(status=Status.RELEASED, place=call.span, by="")]
 
     def _reason(self, call: Call, here: bool) -> str:
         name = last_name(call) or "code"
@@ -715,7 +741,18 @@ class Walk:
     def _shaken(self, state: State) -> State:
         """Code that is not known may set what is no local."""
         kept = frozenset(name for name in state.holders if not self._is_shaken(name))
-        return state if kept == state.holders else replace(state, holders=kept)
+        return state if kept == state.holders else state._replace(holders=kept)
+
+
+def _arrivals(stage: Stage, function: int) -> Mapping[int, tuple[State, ...]] | None:
+    """The same of a function, found once for all its objects."""
+    key = ("arrivals", function)
+    if key not in stage.unit.cache:
+        nowhere = Subject(function, _NOWHERE, None, Status.OWNED)
+        stage.unit.cache[key] = Walk(stage, nowhere, 0).arrivals()
+    known = stage.unit.cache[key]
+    assert known is None or isinstance(known, dict)
+    return known
 
 
 class _Look(NamedTuple):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from tlsight.engine.callees import called
 from tlsight.engine.flow import budget, give_up, spend
@@ -30,6 +31,7 @@ from tlsight.ir import (
     Name,
     Node,
     Unary,
+    parts,
     walk,
 )
 from tlsight.text import Span
@@ -190,6 +192,15 @@ def _acts(unit: Unit, function: int) -> tuple[tuple[Expr, ...], ...]:
     return known
 
 
+class _Plain(NamedTuple):
+    """A test where nothing is known: what it names, its value, and what each outcome tells."""
+
+    names: frozenset[str]
+    value: int | None
+    holds: Numbers
+    fails: Numbers
+
+
 class Ways:
     """One walk through a function: what its steps and tests tell of the numbers of its locals."""
 
@@ -298,10 +309,15 @@ class Ways:
     ) -> dict[str, int] | None:
         """What is known past an edge; None if it is not taken."""
         if node.act is Act.TEST and isinstance(edge.when, bool) and node.expr is not None:
-            value = self.value(at, node.expr, numbers)
+            plain = self._plain(at, node.expr)
+            if not self.assumed and plain.names.isdisjoint(numbers):
+                value, told = plain.value, plain.holds if edge.when else plain.fails
+            else:
+                value = self.value(at, node.expr, numbers)
+                told = self._told(at, node.expr, edge.when, numbers)
             if value is not None and bool(value) != edge.when:
                 return None
-            return {**numbers, **self._told(at, node.expr, edge.when, numbers)}
+            return {**numbers, **told}
         if node.act is Act.SWITCH and isinstance(edge.when, tuple) and node.expr is not None:
             value = self.value(at, node.expr, numbers)
             cases = [self.value(at, case.value, {}) for case in edge.when if case.value]
@@ -313,6 +329,23 @@ class Ways:
             if name and len(cases) == 1 and not default and cases[0] is not None:
                 return {**numbers, name: cases[0]}
         return dict(numbers)
+
+    def _plain(self, at: int, test: Expr) -> _Plain:
+        """What a test tells where nothing is known yet, found once for all walks of a kind."""
+        key = ("plain", self.function, at, type(self), self.depth)
+        known = self.stage.unit.cache.get(key)
+        if known is None:
+            names = frozenset(name for item in parts(test) if (name := self.named(item)))
+            assumed, self.assumed = self.assumed, {}
+            known = self.stage.unit.cache[key] = _Plain(
+                names,
+                self.value(at, test, {}),
+                self._told(at, test, True, {}),
+                self._told(at, test, False, {}),
+            )
+            self.assumed = assumed
+        assert isinstance(known, _Plain)
+        return known
 
     def _cases(self, at: int, node: Node) -> set[int | None]:
         """The numbers of all cases of a switch."""

@@ -10,9 +10,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from tlsight.engine.excuses import Excuse, excuse
-from tlsight.engine.flow import BUDGET, budget, components, give_up, leading, leaving, spend
+from tlsight.engine.flow import BUDGET, budget, components, copies, give_up, leading, leaving, spend
 from tlsight.engine.index import Index
 from tlsight.engine.match import Match, call_matches
 from tlsight.engine.outcomes import ALL, Contract, Outcomes, compare, contract
@@ -53,6 +54,7 @@ _STRAIGHT = 12
 """Steps that a failing branch may take, without another one, until it returns."""
 _ERROR = re.compile(r"(?:^|_)(?:ERR|ERROR|FAIL|FAILED|FAILURE)(?:$|_)")
 _NO_ERROR = re.compile(r"(?:^|_)(?:NO|NONE|OK|SUCCESS|SUCCEEDED)(?:$|_)")
+_NOBODY: frozenset[str] = frozenset()
 _LEAVING = re.compile(r"(?i)throw|raise|exit|abort|fatal|panic|longjmp|(?:^|_)die(?:_|$)")
 
 
@@ -148,14 +150,15 @@ def _reported(
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _State:
+class _State(NamedTuple):
     """At a node: what is still possible, whether anything looked, and which test was last."""
 
     outcomes: Outcomes
     tested: bool
     last: int
     """The node of the last test that let success and failure through together; -1: none."""
+    holders: frozenset[str]
+    """The paths that hold the result."""
 
 
 class _Walk:
@@ -174,6 +177,11 @@ class _Walk:
         assert isinstance(match.site, Call)
         self.call: Call = match.site
         self.variable: str | None = None
+        """What the call gives its result to."""
+        self.copies = _NOBODY
+        """What may be a copy of that."""
+        self.holders = _NOBODY
+        """What holds the result at the step that is looked at."""
         self.mapping: Mapping[int, int] | None = None
         """For a variable that holds a comparison of the result: outcome to its truth."""
         self.home = _home(self.unit, match)
@@ -190,8 +198,8 @@ class _Walk:
     def run(self) -> Mistake | None:
         """The mistake that stands first in the text, None if there is none or it cannot be told."""
         node = self.function.nodes[self.home]
-        start = _State(self.means.all, False, -1)
         context = self.context = self._context(node)
+        start = _State(self.means.all, False, -1, self.holders)
         wrong = self.check.wrong
         if context == "dropped":
             if wrong == "unchecked":
@@ -251,6 +259,9 @@ class _Walk:
 
     def _store(self, name: str | None, value: Expr, declared: str | None) -> None:
         self.variable = name
+        self.holders = frozenset((name,)) if name is not None else _NOBODY
+        if name is not None and self.check.wrong == "used-unguarded":
+            self.copies = copies(self.unit, self.match.function, name)
         inner = _transparent(self, value)
         if isinstance(inner, Conditional):
             arm = inner.then if self._is_call(inner.then) else inner.otherwise
@@ -283,11 +294,7 @@ class _Walk:
                 and path(inner.target) == self.variable
                 and _contains(inner.value, self.call)
             )
-        if self.variable is None:
-            return False
-        if isinstance(inner, (Name, Member)):
-            return path(inner) == self.variable
-        return False
+        return self._names_result(inner)
 
     def _split(self, expr: Expr) -> Outcomes | None:
         """The outcomes for which an expression is true; None if it does not test the result."""
@@ -353,14 +360,15 @@ class _Walk:
         alive = self._alive(_FEW)
         most = min(BUDGET, budget(self.unit, self.match.function))
         while queue:
-            at, state = queue.pop()
-            if (at, state) in seen:
+            key = queue.pop()
+            if key in seen:
                 continue
+            at, state = key
             if alive is not None and not first and at not in alive:
                 ended = self._ended(state) if self._comes_to_an_end(at) else None
                 found += [] if ended is None else [ended]
                 continue
-            seen.add((at, state))
+            seen.add(key)
             if len(seen) == _LONG:
                 alive = self._alive()
             if len(seen) > most:
@@ -370,7 +378,7 @@ class _Walk:
             step = self.function.nodes[at]
             idle = names is not None and names.isdisjoint(keys[at]) and step.act is not Act.EXIT
             if idle and not first and at != node:
-                if not self._leaves(step, state):
+                if not (state.tested and self._leaves(step, state)):
                     queue += [(edge.target, state) for edge in step.next]
             elif not first or step.act in (Act.TEST, Act.SWITCH):
                 outcome = self._visit(at, step, state, again=not first and at == node)
@@ -407,8 +415,8 @@ class _Walk:
         if self.check.wrong in ("unclassified", "unreported"):
             return None
         target = self.match.arguments.get(self.check.argument)
-        roots = (_root(self.variable), _root(path(target) if target is not None else None))
-        return frozenset((*roots, id(self.call), LambdaExpr))
+        roots = {_root(self.variable), _root(path(target) if target is not None else None)}
+        return frozenset({*roots, *self.copies, id(self.call), LambdaExpr})
 
     def _comes_to_an_end(self, at: int) -> bool:
         """Whether a way from a node leads out of the function, or to the call again."""
@@ -419,6 +427,7 @@ class _Walk:
         self, at: int, step: Node, state: _State, again: bool
     ) -> list[tuple[int, _State]] | Mistake:
         """What follows a node, or the mistake that is there."""
+        self.holders = state.holders
         if again or step.act is Act.EXIT:
             ended = self._ended(state)
             return ended if ended is not None else []
@@ -442,17 +451,20 @@ class _Walk:
             return self._switched(at, step, state)
         if self._calls_sink(at, step, state) or self._leaves(step, state):
             return []
+        if step.variable is not None and step.variable.name == self.variable:
+            return []
         if self.variable is not None and step.evaluates is not None:
-            if self._passes_on(step):
+            passes = self._passes_on(step)
+            if passes:
                 self.handed_on = True
                 if self.check.wrong in ("unchecked", "misread") or step.act is Act.RETURN:
                     return []
-                return [(edge.target, state) for edge in step.next]
-            if self._overwritten(step):
+            holders = self._holding(step)
+            if not holders and not passes:
                 ended = self._ended(state)
                 return ended if ended is not None else []
-        if step.variable is not None and step.variable.name == self.variable:
-            return []
+            if holders and holders != state.holders:
+                state = state._replace(holders=holders)
         return [(edge.target, state) for edge in step.next]
 
     def _tested(
@@ -466,7 +478,7 @@ class _Walk:
             if not kept:
                 continue
             mixed = bool(kept & self.means.ok) and bool(kept & self.means.fail)
-            following.append((edge.target, _State(kept, True, at if mixed else -1)))
+            following.append((edge.target, _State(kept, True, at if mixed else -1, state.holders)))
         return following
 
     def _is_swapped(self, step: Node, split: Outcomes) -> bool:
@@ -527,7 +539,7 @@ class _Walk:
             )
             mixed = bool(kept & self.means.ok) and bool(kept & self.means.fail)
             if kept:
-                following.append((target, _State(kept, True, at if mixed else -1)))
+                following.append((target, _State(kept, True, at if mixed else -1, state.holders)))
         return following
 
     def _ended(self, state: _State) -> Mistake | None:
@@ -582,7 +594,7 @@ class _Walk:
 
     def _names_result(self, expr: Expr) -> bool:
         inner = strip(expr)
-        return isinstance(inner, (Name, Member)) and path(inner) == self.variable
+        return isinstance(inner, (Name, Member)) and path(inner) in self.holders
 
     def _sink_argument(self, at: int, call: Call) -> Span | None:
         for expr in self._at_sinks(at, call):
@@ -713,7 +725,7 @@ class _Walk:
             if isinstance(item, LambdaExpr):
                 return True
         return any(
-            item is not target and isinstance(item, (Name, Member)) and path(item) == self.variable
+            item is not target and isinstance(item, (Name, Member)) and path(item) in self.holders
             for part in _chosen(step.evaluates)
             for item in parts(part)
         )
@@ -727,17 +739,27 @@ class _Walk:
             or (
                 self.variable is not None
                 and isinstance(item, (Name, Member))
-                and path(item) == self.variable
+                and path(item) in self.holders
             )
             for item in step.everything
         )
 
-    def _overwritten(self, step: Node) -> bool:
-        assert step.evaluates is not None
-        return any(
-            isinstance(item, Assign) and item.operator == "=" and self._names_result(item.target)
+    def _holding(self, step: Node) -> frozenset[str]:
+        """What holds the result after a step: what it is copied to, not what is set anew."""
+        given = [
+            (path(item.target), item.value)
             for item in step.expressions
-        )
+            if isinstance(item, Assign) and item.operator == "="
+        ]
+        if step.variable is not None and step.variable.initial is not None:
+            given.append((step.variable.name, step.variable.initial))
+        holders = self.holders
+        for name, value in given:
+            if name is not None and self._names_result(value):
+                holders |= self.copies & {name}
+            else:
+                holders -= {name}
+        return holders
 
     def _sink_sites(self) -> frozenset[int]:
         """Nodes of this function with a call in a role of the check's sinks."""

@@ -123,9 +123,9 @@ def _falls_under(suite: Suite, attributes: Mapping[str, tuple[str, ...]]) -> boo
 
 def _has(suite: Suite, attribute: str, values: tuple[str, ...]) -> bool:
     value = suite.attributes.get(attribute, "")
-    excluded = [entry[1:] for entry in values if entry.startswith("!")]
-    allowed = [entry for entry in values if not entry.startswith("!")]
-    return value not in excluded and (not allowed or value in allowed)
+    if f"!{value}" in values:
+        return False
+    return value in values or all(entry.startswith("!") for entry in values)
 
 
 _STEP = re.compile(r"(?P<operator>[-+!@]?)(?P<words>[\w.=-]+(?:\+[\w.=-]+)*)", re.ASCII)
