@@ -468,6 +468,8 @@ class Declarations:
     aliases: Mapping[str, str] = field(default_factory=dict)
     """`typedef` and `using`: the new name to the type as spelled."""
     macros: Mapping[str, Macro] = field(default_factory=dict)
+    no_return: frozenset[str] = frozenset()
+    """Functions that do not return, as an attribute says."""
 
 
 @dataclass(frozen=True)

@@ -101,7 +101,9 @@ def combined(parts: Iterable[Declarations]) -> Declarations:
     enumerators: dict[str, int | None] = {}
     aliases: dict[str, str] = {}
     macros: dict[str, Macro] = {}
+    no_return: frozenset[str] = frozenset()
     for part in parts:
+        no_return |= part.no_return
         _add(functions, part.functions)
         _add(variables, part.variables)
         _add(enumerators, part.enumerators)
@@ -111,7 +113,7 @@ def combined(parts: Iterable[Declarations]) -> Declarations:
             known = records.get(name)
             if known is None or not (known.fields or known.methods or known.bases):
                 records[name] = record
-    return Declarations(functions, records, variables, enumerators, aliases, macros)
+    return Declarations(functions, records, variables, enumerators, aliases, macros, no_return)
 
 
 def _add(table: dict[str, _V], more: Mapping[str, _V]) -> None:

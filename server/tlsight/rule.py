@@ -391,6 +391,8 @@ class Check:
     """Roles that, played in the unit on the same object, settle the matter."""
     despite: tuple[str, ...] = ()
     """Roles: where the function around plays one, `unless` counts in this function only."""
+    anyway: tuple[str, ...] = ()
+    """Roles that count as `unless` does, whatever `despite` says."""
     unless_tested: tuple[str, ...] = ()
     """Roles: a call that is only made past a test of what one of them yields is right."""
     only_with: tuple[str, ...] = ()

@@ -205,12 +205,32 @@ _LEAVING = re.compile(
 )
 
 
+_REPORTING = re.compile(
+    r"(?i)log|print|warn|err|debug|trac|msg|message|report|notif|info|put|write|show|dump|set|clear"
+    r"|free|close|clean|count|stat|handle|emit|record|push|add|send|notice|say|alert|syslog|perror"
+)
+"""Names of what is done about a failure before it goes on."""
+
+
 def may_leave(unit: Unit, call: Call) -> bool:
     """Whether a call may not come back: its name says so, or a function of the unit never ends."""
     bodies = called(unit, call)
     if bodies:
         return all(0 not in leaving(unit, body) for body in bodies)
     return _LEAVING.search(last_name(call)) is not None
+
+
+def may_end(stage: Stage, call: Call) -> bool:
+    """Whether a call that is all that is done about a failure may be the end of the program.
+
+    Of a function that is not seen here this is taken for granted, if its name does not say that
+    it only tells somebody.
+    """
+    if may_leave(stage.unit, call):
+        return True
+    unseen = not called(stage.unit, call) and not is_declared(stage, call)
+    name = last_name(call)
+    return unseen and isinstance(call.callee, Name) and not _REPORTING.search(name)
 
 
 def is_plain_pointer(unit: Unit, function: int, name: str) -> bool:

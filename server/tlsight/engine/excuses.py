@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from tlsight.engine.flow import definitions
 from tlsight.engine.guards import past
 from tlsight.engine.index import tail
 from tlsight.engine.match import Match, occasion, tags_at
 from tlsight.engine.origin import of_value
 from tlsight.engine.releases import is_without
 from tlsight.engine.roles import Stage, mentions, played
-from tlsight.engine.unit import contradict, path
-from tlsight.ir import Act, Binary, Call, CallKind, Expr, Name, walk
+from tlsight.engine.unit import contradict, path, strip
+from tlsight.ir import Act, Assign, Binary, Call, CallKind, Expr, Member, Name, walk
 from tlsight.rule import Check
 from tlsight.text import Span
 
@@ -39,6 +40,7 @@ def excuse(stage: Stage, check: Check, match: Match) -> Excuse | None:
         other.function == match.function for role in check.despite for other in table.get(role, ())
     ):
         others = [other for other in others if other.function == match.function]
+    others += [other for role in check.anyway for other in table.get(role, ())]
     for other in others:
         if other.site is not match.site and _related(stage, match, other):
             return Excuse(f"{other.spelled} settles it", other.span)
@@ -118,7 +120,16 @@ def _own(stage: Stage, match: Match, name: str) -> bool:
         return False
     if root not in stage.unit.variables[match.function]:
         return False
+    if any(
+        isinstance(strip(item.value), Member)
+        for item in definitions(stage.unit, match.function).get(root, ())
+        if item.value is not None
+    ):
+        return False
     return not any(
         node.act is Act.RETURN and node.expr is not None and path(node.expr) == root
         for node in function.nodes
+    ) and not any(
+        isinstance(item.target, Member) and path(item.value) == root
+        for _, item in function.each(Assign)
     )

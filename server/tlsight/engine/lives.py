@@ -621,7 +621,7 @@ class Walk:
                 place=call.span,
                 by=(named(by) or "") if by is not None else "",
             )
-            if not deed.on_success:
+            if not deed.on_success or self._is_dropped(at, call):
                 return [gone]
             return [self.assume(gone, call, 1), self.assume(state, call, 0)]
         if kind == "share":
@@ -631,6 +631,11 @@ class Walk:
         if kind == "pass":
             return [state._replace(valued=state.valued | {call.anchor})]
         return [state]
+
+    def _is_dropped(self, at: int, call: Call) -> bool:
+        """Whether nobody asks what a call yields: that it may fail is another matter then."""
+        node = self.nodes[at]
+        return node.act is Act.EVALUATE and node.expr is not None and strip(node.expr) is call
 
     def _released(self, at: int, item: Expr, state: State, deed: Deed | None) -> list[State]:
         name = ""

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from tlsight.engine.deeds import may_end
 from tlsight.engine.excuses import Excuse, excuse
 from tlsight.engine.flow import BUDGET, budget, components, copies, give_up, leading, leaving, spend
 from tlsight.engine.index import Index
@@ -21,7 +22,7 @@ from tlsight.engine.remarks import remark
 from tlsight.engine.repairing import FLIPPED, checked, guarded, tested
 from tlsight.engine.report import excused, finding, held, undecided
 from tlsight.engine.roles import Stage, played, playing
-from tlsight.engine.unit import Unit, last_name, path, strip
+from tlsight.engine.unit import Unit, path, strip
 from tlsight.engine.values import CONTENT, CONVERSION, possible
 from tlsight.finding import Evidence, Finding, Fix, Related
 from tlsight.ir import (
@@ -55,7 +56,6 @@ _STRAIGHT = 12
 _ERROR = re.compile(r"(?:^|_)(?:ERR|ERROR|FAIL|FAILED|FAILURE)(?:$|_)")
 _NO_ERROR = re.compile(r"(?:^|_)(?:NO|NONE|OK|SUCCESS|SUCCEEDED)(?:$|_)")
 _NOBODY: frozenset[str] = frozenset()
-_LEAVING = re.compile(r"(?i)throw|raise|exit|abort|fatal|panic|longjmp|(?:^|_)die(?:_|$)")
 
 
 def check_result(stage: Stage, rule: Property, check: Check) -> Iterator[Finding | Evidence]:
@@ -178,6 +178,10 @@ class _Walk:
         self.call: Call = match.site
         self.variable: str | None = None
         """What the call gives its result to."""
+        self.behind = False
+        """Whether that is what the variable points to."""
+        self.shared = False
+        """Whether other functions may see it, for a pointer leads to it."""
         self.copies = _NOBODY
         """What may be a copy of that."""
         self.holders = _NOBODY
@@ -230,7 +234,7 @@ class _Walk:
         if node.act is Act.DECLARE and node.variable is not None:
             initial = node.variable.initial
             if initial is not None and self._is_call(initial):
-                self._store(node.variable.name, initial, node.variable.type)
+                self._store(node.variable.name, initial, node.variable.type, None)
                 return "stored"
             return "passed"
         expr = node.expr
@@ -239,7 +243,7 @@ class _Walk:
             if self._split(expr) is not None or (node.act is Act.SWITCH and self._is_result(expr)):
                 inner = _assignment(expr)
                 if inner is not None:
-                    self._store(path(inner.target), inner.value, None)
+                    self._store(path(inner.target), inner.value, None, inner.target)
                 return "tested"
             return "passed"
         if node.act is Act.RETURN:
@@ -253,12 +257,20 @@ class _Walk:
             name = path(plain.target)
             if name is None or not self._followed(name):
                 return "passed"
-            self._store(name, plain.value, self.unit.type_of(self.match.function, plain.target))
+            declared = self.unit.type_of(self.match.function, plain.target)
+            self._store(name, plain.value, declared, plain.target)
             return "stored"
         return "passed"
 
-    def _store(self, name: str | None, value: Expr, declared: str | None) -> None:
+    def _store(
+        self, name: str | None, value: Expr, declared: str | None, target: Expr | None
+    ) -> None:
         self.variable = name
+        target = strip(target) if target is not None else None
+        self.behind = isinstance(target, Unary) and target.operator == "*"
+        self.shared = self.behind or any(
+            isinstance(item, Member) and item.arrow for item in (walk(target) if target else ())
+        )
         self.holders = frozenset((name,)) if name is not None else _NOBODY
         if name is not None and self.check.wrong == "used-unguarded":
             self.copies = copies(self.unit, self.match.function, name)
@@ -365,7 +377,7 @@ class _Walk:
                 continue
             at, state = key
             if alive is not None and not first and at not in alive:
-                ended = self._ended(state) if self._comes_to_an_end(at) else None
+                ended = self._left(state) if self._comes_to_an_end(at) else None
                 found += [] if ended is None else [ended]
                 continue
             seen.add(key)
@@ -429,7 +441,7 @@ class _Walk:
         """What follows a node, or the mistake that is there."""
         self.holders = state.holders
         if again or step.act is Act.EXIT:
-            ended = self._ended(state)
+            ended = self._left(state)
             return ended if ended is not None else []
         used = self._used(at, step, state)
         if used is not None:
@@ -542,8 +554,12 @@ class _Walk:
                 following.append((target, _State(kept, True, at if mixed else -1, state.holders)))
         return following
 
+    def _left(self, state: _State) -> Mistake | None:
+        """The same where the function is left, or the call made again: others may see it then."""
+        return None if self.shared and self.check.wrong == "unchecked" else self._ended(state)
+
     def _ended(self, state: _State) -> Mistake | None:
-        """What is wrong when the result is gone: at the exit, or overwritten."""
+        """What is wrong when the result is gone, for something else is put in its place."""
         wrong = self.check.wrong
         if wrong == "unchecked" and not state.tested:
             return Mistake(self.match.span, fixes=self._check_fix())
@@ -594,6 +610,10 @@ class _Walk:
 
     def _names_result(self, expr: Expr) -> bool:
         inner = strip(expr)
+        if self.behind:
+            if not isinstance(inner, Unary) or inner.operator != "*":
+                return False
+            inner = strip(inner.operand)
         return isinstance(inner, (Name, Member)) and path(inner) in self.holders
 
     def _sink_argument(self, at: int, call: Call) -> Span | None:
@@ -658,6 +678,8 @@ class _Walk:
     def _nested_use(self, node: Node) -> Mistake | None:
         """The call stands where it is dereferenced at once."""
         assert node.evaluates is not None
+        if self._was_asked():
+            return None
         for item in node.expressions:
             if isinstance(item, Member) and item.arrow and strip(item.base) is self.call:
                 return Mistake(self.match.span)
@@ -672,6 +694,24 @@ class _Walk:
                 if any(strip(expr) is self.call for expr in given):
                     return Mistake(self.match.span)
         return None
+
+    def _was_asked(self) -> bool:
+        """Whether a test before this one makes the same call, and looks at what it yields."""
+        text = self._text(self.call)
+        earlier = {self.match.node}
+        earlier |= leading(
+            self.unit, self.match.function, frozenset((self.match.node,)), frozenset()
+        )
+        return any(
+            item is not self.call and self._text(item) == text
+            for at in earlier
+            if self.function.nodes[at].act is Act.TEST
+            for item in self.function.nodes[at].expressions
+            if isinstance(item, Call)
+        )
+
+    def _text(self, expr: Expr) -> bytes:
+        return b"".join(self.unit.data[expr.span.start : expr.span.end].split())
 
     def _nested_length(self, node: Node) -> Mistake | None:
         assert node.evaluates is not None
@@ -785,11 +825,11 @@ class _Walk:
         return any(isinstance(item, (Name, Call)) for item in walk(step.expr))
 
     def _leaves(self, step: Node, state: _State) -> bool:
-        """Whether a step after a failure is a call whose name says that it does not come back."""
+        """Whether a step after a failure is a call that may not come back."""
         if not state.tested or state.outcomes & self.means.ok or step.act is not Act.EVALUATE:
             return False
         call = strip(step.expr) if step.expr is not None else None
-        return isinstance(call, Call) and _LEAVING.search(last_name(call)) is not None
+        return isinstance(call, Call) and may_end(self.stage, call)
 
     # Fixes.
 

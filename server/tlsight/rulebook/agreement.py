@@ -86,7 +86,14 @@ def _declared(libraries: Mapping[str, Library]) -> frozenset[str]:
 def _unbound(check: Check, bound: _Bound) -> Iterator[Problem]:
     dotted = (*check.sinks, *check.sources, *check.through, *check.better)
     sinks = (sink.partition(".")[0] for sink in (*dotted, *filter(None, (check.tied,))))
-    named = (*check.unless, *check.despite, *check.only_with, *check.not_as, *check.unless_tested)
+    named = (
+        *check.unless,
+        *check.despite,
+        *check.anyway,
+        *check.only_with,
+        *check.not_as,
+        *check.unless_tested,
+    )
     named = (
         *named,
         *check.needs_one,

@@ -212,6 +212,7 @@ def _check(kind: str, table: Table) -> Check:
         unless=table.texts("unless"),
         unless_tested=table.texts("unless-tested"),
         despite=table.texts("despite"),
+        anyway=table.texts("anyway"),
         only_with=table.texts("only-with"),
         not_as=table.texts("not-as"),
         not_near=table.pattern("not-near"),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import re
+from dataclasses import dataclass, field, replace
 
 from tlsight.ir import (
     Binary,
@@ -46,6 +47,7 @@ class Found:
     types: set[str] = field(default_factory=set)
     enumerations: set[str] = field(default_factory=set)
     namespaces: set[str] = field(default_factory=set)
+    no_return: frozenset[str] = frozenset()
 
 
 def declare(unit: Unit, root: Syntax, found: Found) -> None:
@@ -100,7 +102,19 @@ def _declaration(unit: Unit, node: Syntax, scope: tuple[str, ...], found: Found)
             _function(unit, base, declared, scope, found, "")
     for variable in declared_variables(unit, node, local=False):
         if variable.name:
-            found.variables[_qualified(scope, variable.name)] = variable
+            name = _qualified(scope, variable.name)
+            known = found.variables.get(name)
+            found.variables[name] = variable if known is None else _either(known, variable)
+
+
+_UNTOLD = re.compile(r"\b(?:static|extern|thread_local|_Thread_local|inline)\b|(?<=\[)[^\]]+")
+"""What of a type only one of two declarations of a variable may say."""
+
+
+def _either(known: Variable, other: Variable) -> Variable:
+    """What two declarations of one name say: nothing of the type, if `#if` chooses between two."""
+    types = {"".join(_UNTOLD.sub("", item.type).split()) for item in (known, other)}
+    return other if len(types) == 1 else replace(other, type="", initial=None)
 
 
 def _definition(unit: Unit, node: Syntax, scope: tuple[str, ...], found: Found) -> None:

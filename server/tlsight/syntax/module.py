@@ -17,6 +17,7 @@ from tlsight.facts import MacroFact
 from tlsight.ir import Declarations, Function, Macro, Module, Signature
 from tlsight.syntax.declare import Found, declare, with_overload
 from tlsight.syntax.functions import read_functions
+from tlsight.syntax.leaving import never_returning
 from tlsight.syntax.macros import active
 from tlsight.syntax.shift import shifted
 from tlsight.syntax.tree import Key, Part, Tree
@@ -184,7 +185,7 @@ def _define(found: Found, function: Function) -> None:
 
 def _found(tree: Tree, environment: Environment, bodies: bool = True) -> Found:
     """What the parts declare; without `bodies`, all but the functions that they define."""
-    found = Found()
+    found = Found(no_return=never_returning(tree.scan.plain))
     for part in tree.parts:
         found.namespaces.update(
             "::".join(part.chunk.scope[: depth + 1]) for depth in range(len(part.chunk.scope))
@@ -199,7 +200,13 @@ def _found(tree: Tree, environment: Environment, bodies: bool = True) -> Found:
 def _declarations(tree: Tree, found: Found) -> Declarations:
     macros: dict[str, Macro] = dict(tree.scan.macros)
     return Declarations(
-        found.functions, found.records, found.variables, found.enumerators, found.aliases, macros
+        found.functions,
+        found.records,
+        found.variables,
+        found.enumerators,
+        found.aliases,
+        macros,
+        found.no_return,
     )
 
 
@@ -222,7 +229,7 @@ def _environment(tree: Tree, hints: Hints, found: Found) -> Environment:
         working,
         types | found.types,
         enumerations | _plain(found.aliases, enumerations),
-        hints.no_return,
+        hints.no_return | hints.declarations.no_return | found.no_return,
         hints.asserts,
         frozenset(found.namespaces),
         frozenset((*hints.declarations.functions, *found.functions, *found.variables)),

@@ -39,6 +39,7 @@ from tlsight.syntax.graph import (
     settle,
     test,
 )
+from tlsight.syntax.leaving import is_assertion
 from tlsight.syntax.names import name_of
 from tlsight.syntax.unit import Syntax, Unit
 from tlsight.syntax.variables import declared_variables
@@ -394,12 +395,11 @@ class Statements:
             self._throw()
 
     def _is_assert(self, expr: Call) -> bool:
-        names = self.unit.environment.asserts
-        return (
-            bool(names)
-            and bool(expr.arguments)
-            and isinstance(expr.callee, Name)
-            and is_one_of(expr.callee.text, names)
+        if not expr.arguments or not isinstance(expr.callee, Name):
+            return False
+        name = expr.callee.text
+        return is_one_of(name, self.unit.environment.asserts) or (
+            len(expr.arguments) == 1 and is_assertion(name)
         )
 
     def _throw(self) -> None:
