@@ -140,6 +140,8 @@ class Binding:
     near: str = ""
     """A regular expression that must match the name of the function or class around, of the
     variable, or of a field or method beside it."""
+    near_in: str = ""
+    """The slot in whose argument `near` must match a name, and nowhere else."""
     near_callers: bool = False
     """`near` also asks the functions of this text that call the one around."""
     since: str = ""

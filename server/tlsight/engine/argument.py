@@ -26,7 +26,7 @@ from tlsight.engine.suites import judge as judge_suites
 from tlsight.engine.unit import strip
 from tlsight.engine.values import Value, decided
 from tlsight.finding import Evidence, Finding, Fix, Related, Safety
-from tlsight.ir import Binary, Literal
+from tlsight.ir import Binary, Literal, Name
 from tlsight.rule import Check, Property, Verdict, Vocabulary
 from tlsight.text import Edit, Span
 
@@ -179,13 +179,14 @@ def _role(stage: Stage, rule: Property, check: Check, match: Match) -> list[Judg
         words = {"argument": slot, "value": values[0].label if values else ""}
         return [Judged(match.span, words, fixes=fixes)]
     sometimes = _stated(stage.values(match, slot)) > len(values)
-    found = []
-    for value in values[:1] if all(v.span == values[0].span for v in values) else values:
+    found: dict[Span, Judged] = {}
+    for value in values:
         words = {"argument": slot, "value": value.label}
         way = (*value.steps, _called(match))
         inside = match.span.contains(value.span)
-        place = expr.span if inside else value.span
-        found.append(
+        place = expr.span if inside else _where_added(stage, match, slot, value)
+        found.setdefault(
+            place,
             Judged(
                 place,
                 words,
@@ -193,9 +194,23 @@ def _role(stage: Stage, rule: Property, check: Check, match: Match) -> list[Judg
                 fixes=fixes if inside else (),
                 sometimes=sometimes,
                 cause=value.span,
-            )
+            ),
         )
-    return found
+    return list(found.values())
+
+
+def _where_added(stage: Stage, match: Match, slot: str, value: Value) -> Span:
+    """Where a flag that a binding asks for gets into a value to which others are added later."""
+    wanted = {
+        condition.removeprefix("has ")
+        for condition in match.binding.where.get(slot, ())
+        if condition.startswith("has ")
+    } & value.flags
+    function = stage.unit.module.functions[value.function]
+    places = [expr.span for _, expr in function.each(Name) if expr.text in wanted]
+    if not places or any(value.span.contains(place) for place in places):
+        return value.span
+    return places[0]
 
 
 def _by_policy(

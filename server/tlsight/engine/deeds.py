@@ -202,7 +202,10 @@ def _meant(stage: Stage, name: str) -> str:
 
 _LEAVING = re.compile(
     r"(?i)throw|raise|exit|abort|fatal|panic|longjmp|usage|bail|terminate|(?:^|_)quit|(?:^|_)die(?:_|$)"
+    r"|(?-i:(?:^|_)RETURN(?:_|$))"
 )
+_FINAL = re.compile(r"(?:^|_)(?:FATAL|ABORT|EXIT|PANIC)(?:_|$)")
+"""Words for how bad something is that a function is told, and then does not return."""
 
 
 _REPORTING = re.compile(
@@ -217,7 +220,8 @@ def may_leave(unit: Unit, call: Call) -> bool:
     bodies = called(unit, call)
     if bodies:
         return all(0 not in leaving(unit, body) for body in bodies)
-    return _LEAVING.search(last_name(call)) is not None
+    names = (last_name(call), *(item.text for item in call.arguments if isinstance(item, Name)))
+    return _LEAVING.search(names[0]) is not None or any(map(_FINAL.search, names[1:]))
 
 
 def may_end(stage: Stage, call: Call) -> bool:

@@ -32,6 +32,8 @@ def excuse(stage: Stage, check: Check, match: Match) -> Excuse | None:
         return Excuse("what would be better is not there where this is compiled")
     if _hands_on(stage, match):
         return Excuse("it is only given another name")
+    if _is_only_compared(stage, match):
+        return Excuse("something is only compared with it")
     table = played(stage)
     if any(match.site is other.site for role in check.not_as for other in table.get(role, ())):
         return Excuse("")
@@ -80,6 +82,19 @@ def _hands_on(stage: Stage, match: Match) -> bool:
     if around.kind != "function" or around.result in ("", "void") or name == match.spelled:
         return False
     return name.endswith(match.spelled) and name not in stage.unit.calls
+
+
+def _is_only_compared(stage: Stage, match: Match) -> bool:
+    """Whether a call without arguments only stands for something that another value may be."""
+    site = match.site
+    if not isinstance(site, Call) or site.arguments or isinstance(site.callee, Member):
+        return False
+    return any(
+        isinstance(item, Binary)
+        and item.operator in ("==", "!=")
+        and any(strip(side) is site for side in (item.left, item.right))
+        for item in stage.unit.module.functions[match.function].nodes[match.node].everything
+    )
 
 
 def _related(stage: Stage, match: Match, other: Match) -> bool:

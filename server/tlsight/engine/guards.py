@@ -41,7 +41,8 @@ _DEPTH = 3
 """Callers of callers that are looked at."""
 
 _WEAKER = re.compile(
-    r"insecure|unsafe|dangerous|unverified|untrusted|debug|self_?sign|legacy|(?:^|_)weak"
+    r"insecure|unsafe|dangerous|unverified|untrusted|debug|self_?sign|legacy|(?:^|_)weak|key_?log"
+    r"|(?:^|_)(?:accepted|approved|confirmed)$"
     r"|(?:^|_)(?:no|skip|ignore|disable|bypass|without|dont)_?(?:\w+_)??"
     r"(?:verif|check|validat|cert|ssl|tls|auth|host_?name|peer|error)"
     r"|(?:accept|allow|trust|permit)\w*(?:any|all|invalid|bad|expired|every|self|cert|ssl|tls)"
@@ -225,7 +226,8 @@ def _opted(stage: Stage, function: int, at: int, test: Expr, holds: bool) -> boo
     if holds and any(_WEAKER.search(word) for word in words):
         return not _is_default(stage, function, at, test, holds)
     if not holds and any(_SAFER.search(word) for word in words):
-        return _initial(stage, function, test) is True
+        initial = _initial(stage, function, test)
+        return initial is True or (initial is None and _is_told(stage, test))
     return False
 
 
@@ -241,7 +243,9 @@ def _compared(stage: Stage, function: int, at: int, test: Binary, holds: bool) -
             return _opted(stage, function, at, side, operator == "!=")
         if number is not None and operator in ("==", ">", ">=") and other is test.right:
             return number > 0 and _opted(stage, function, at, side, True)
-    if operator == "==":
+    if operator == "==" and not any(
+        isinstance(strip(side), Binary) for side in (test.left, test.right)
+    ):
         return any(
             _is_off(_words(strip(side)))
             for side in (test.left, test.right)
@@ -299,6 +303,16 @@ def _is_default(stage: Stage, function: int, at: int, flag: Expr, holds: bool) -
     return bool(values) and all(
         is_known(value) and value.number is not None and bool(value.number) == holds
         for value in values
+    )
+
+
+def _is_told(stage: Stage, flag: Expr) -> bool:
+    """Whether a flag is a field that this text gives no value: it is set by who configures it."""
+    flag = strip(flag)
+    return isinstance(flag, Member) and not any(
+        isinstance(expr.target, Member) and expr.target.name == flag.name
+        for other in stage.unit.module.functions
+        for _, expr in other.each(Assign)
     )
 
 

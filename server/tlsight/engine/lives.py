@@ -623,6 +623,8 @@ class Walk:
             )
             if not deed.on_success or self._is_dropped(at, call):
                 return [gone]
+            if not state.holders:
+                return [self.assume(gone, call, 1)]  # a failure is one of memory, and long past
             return [self.assume(gone, call, 1), self.assume(state, call, 0)]
         if kind == "share":
             return self._escapes(at, call.span, state, "it is given another owner")

@@ -25,6 +25,7 @@ from tlsight.ir import (
     Name,
     Tag,
     Variable,
+    parts,
 )
 from tlsight.rule import Binding, Form
 from tlsight.text import Span
@@ -337,6 +338,10 @@ def tags_at(unit: Unit, match: Match) -> tuple[Tag, ...]:
 
 def around(unit: Unit, match: Match) -> Iterator[str]:
     """Names that tell what a place is about: of the function, its class, what stands beside it."""
+    if match.binding.near_in:
+        expr = match.arguments.get(match.binding.near_in)
+        yield from _words_of(expr) if expr is not None else ()
+        return
     for function in _enclosing(unit, match):
         yield function.name
         yield from _record_words(unit, function.owner)
@@ -355,6 +360,14 @@ def occasion(unit: Unit, match: Match) -> Iterator[str]:
         yield function.owner
         yield from _callers(unit, function)
     yield from _given(unit, match)
+
+
+def _words_of(expr: Expr) -> Iterator[str]:
+    for item in parts(expr):
+        if isinstance(item, Member):
+            yield item.name
+        elif isinstance(item, Name):
+            yield item.text
 
 
 def _callers(unit: Unit, function: Function) -> Iterator[str]:

@@ -11,15 +11,15 @@ import re
 from collections.abc import Iterator
 
 from tlsight.engine.custody import Custody, custody
-from tlsight.engine.deeds import Deed, all_deeds, named, resource_of
-from tlsight.engine.flow import definitions
+from tlsight.engine.deeds import Deed, addressed, all_deeds, named, resource_of
+from tlsight.engine.flow import definitions, leading
 from tlsight.engine.index import tail
 from tlsight.engine.lives import Event, Life, Status
 from tlsight.engine.match import Match
 from tlsight.engine.report import finding, held, undecided
 from tlsight.engine.roles import Stage
 from tlsight.engine.smart import pointed
-from tlsight.engine.unit import strip
+from tlsight.engine.unit import last_name, strip
 from tlsight.engine.unmaking import released_before_leaving, renamed, spelled_like, without
 from tlsight.finding import Evidence, Finding, Fix, Related
 from tlsight.ir import Act, Call, Expr, Unary
@@ -263,6 +263,24 @@ def _spelled(event: Event, otherwise: str) -> str:
 # The wrong function.
 
 
+_CLEANING = re.compile(r"(?i)(?:^|_)(?:cleanup|clean_up|fini|deinit)$")
+
+
+def _is_cleaned(stage: Stage, function: int, node: int, target: Expr) -> bool:
+    """Whether a call before has emptied the object, so that it is memory of the program's own.
+
+    So it was done where a program could have such an object in its own memory.
+    """
+    name = named(target)
+    earlier = leading(stage.unit, function, frozenset((node,)), frozenset())
+    return name is not None and any(
+        at in earlier
+        and _CLEANING.search(last_name(call)) is not None
+        and any(name in (named(item), addressed(item)) for item in call.arguments)
+        for at, call in stage.unit.module.functions[function].each(Call)
+    )
+
+
 def _mismatched(
     stage: Stage, rule: Property, check: Check, known: Custody
 ) -> Iterator[Finding | Evidence]:
@@ -293,6 +311,8 @@ def _mismatched(
         if deed is not None and deed.resource.types and not _is_plain(deed):
             continue
         if _is_own_memory(stage, function, target, wanted):
+            continue
+        if _is_cleaned(stage, function, node, target):
             continue
         match = known.stand_in(function, node, expr, wanted)
         yield from _mismatch(

@@ -345,8 +345,10 @@ class _Walk:
             return self.mapping.get(item, item)
         return item
 
-    def _number(self, expr: Expr) -> int | None:
-        values = possible(self.index, self.unit, self.match.function, self.match.node, expr)
+    def _number(self, expr: Expr, at: int | None = None) -> int | None:
+        """The number that an expression surely is, at the call if no other step is given."""
+        place = self.match.node if at is None else at
+        values = possible(self.index, self.unit, self.match.function, place, expr)
         if len(values) != 1:
             return None
         if values[0].kind == "null":
@@ -513,14 +515,16 @@ class _Walk:
         for _ in range(_STRAIGHT):
             node = self.function.nodes[at]
             if node.act is Act.RETURN:
-                return node.expr is not None and self._is_error(node.expr)
+                return node.expr is not None and self._is_error(at, node.expr)
             if len(node.next) != 1:
                 return False
             at = node.next[0].target
         return False
 
-    def _is_error(self, expr: Expr) -> bool:
-        number = self._number(expr)
+    def _is_error(self, at: int, expr: Expr) -> bool:
+        if self._names_result(expr):
+            return False
+        number = self._number(expr, at)
         if number is not None:
             return number < 0
         expr = strip(expr)

@@ -169,6 +169,7 @@ def _binding(library: str, call: str, table: Table) -> Binding | None:
         writes=table.text_by_name("writes"),
         severity=severity,
         near=table.pattern("near"),
+        near_in=table.text("near-in"),
         near_callers=table.flag("near-callers"),
         since=table.text("since"),
         until=table.text("until"),
