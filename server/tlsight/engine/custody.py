@@ -15,7 +15,8 @@ from tlsight.engine.deeds import (
     resource_of_type,
 )
 from tlsight.engine.flow import following, is_in_loop
-from tlsight.engine.lives import Life, Status, Subject, Walk, done_to_parameter
+from tlsight.engine.life import Life, Status, Subject
+from tlsight.engine.lives import Walk, done_to_parameter
 from tlsight.engine.match import Match
 from tlsight.engine.roles import Stage
 from tlsight.engine.unit import last_name, strip

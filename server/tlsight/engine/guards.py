@@ -226,8 +226,7 @@ def _opted(stage: Stage, function: int, at: int, test: Expr, holds: bool) -> boo
     if holds and any(_WEAKER.search(word) for word in words):
         return not _is_default(stage, function, at, test, holds)
     if not holds and any(_SAFER.search(word) for word in words):
-        initial = _initial(stage, function, test)
-        return initial is True or (initial is None and _is_told(stage, test))
+        return _initial(stage, function, test) is True
     return False
 
 
@@ -303,16 +302,6 @@ def _is_default(stage: Stage, function: int, at: int, flag: Expr, holds: bool) -
     return bool(values) and all(
         is_known(value) and value.number is not None and bool(value.number) == holds
         for value in values
-    )
-
-
-def _is_told(stage: Stage, flag: Expr) -> bool:
-    """Whether a flag is a field that this text gives no value: it is set by who configures it."""
-    flag = strip(flag)
-    return isinstance(flag, Member) and not any(
-        isinstance(expr.target, Member) and expr.target.name == flag.name
-        for other in stage.unit.module.functions
-        for _, expr in other.each(Assign)
     )
 
 

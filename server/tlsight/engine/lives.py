@@ -9,11 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from enum import Enum
 from typing import NamedTuple
 
 from tlsight.engine.callees import called
-from tlsight.engine.correlation import Outcome, Tests, tests_of
+from tlsight.engine.correlation import Tests, tests_of
 from tlsight.engine.deeds import (
     BY,
     DELETE,
@@ -32,6 +31,7 @@ from tlsight.engine.deeds import (
     only_uses,
 )
 from tlsight.engine.flow import is_in_loop, leading
+from tlsight.engine.life import Event, Life, State, Status, Subject
 from tlsight.engine.paths import Ways
 from tlsight.engine.roles import Stage
 from tlsight.engine.unit import Unit, bare, last_name, strip
@@ -65,86 +65,6 @@ _EXIT = 1
 _NOTHING: frozenset[tuple[str, int]] = frozenset()
 _NOWHERE = -1
 """The step of an object that is never there."""
-
-
-class Status(str, Enum):
-    """What has become of the object."""
-
-    BEFORE = "before"
-    """It is not there yet."""
-    OWNED = "owned"
-    LENT = "lent"
-    RELEASED = "released"
-    TAKEN = "taken"
-
-
-@dataclass(frozen=True, slots=True)
-class Subject:
-    """An object, by the call that makes, lends, takes or releases it; or a parameter."""
-
-    function: int
-    node: int
-    call: Call | None
-    status: Status
-    """What it is after the call."""
-    name: str = ""
-    """What holds it, if that is not what the result is given to."""
-    deed: Deed | None = None
-    resource: Resource | None = None
-    spelled: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Event:
-    """Something that is done to the object and must not be, or what became of it.
-
-    `kind`: `twice`, `used`, `borrowed`, `mismatched`, `lost`, `left` (owned at an exit), `escaped`
-    (with the reason), `returned`, `released`, `taken`.
-    """
-
-    kind: str
-    span: Span
-    node: int
-    told: str = ""
-    way: tuple[tuple[Span, bool], ...] = ()
-    """The tests on the way, and how they came out."""
-    place: Span | None = None
-    """Where it was released or handed over before."""
-    deed: Deed | None = None
-    after: Status = Status.OWNED
-    holder: str = ""
-
-
-@dataclass(frozen=True)
-class Life:
-    """All that was seen of one object."""
-
-    subject: Subject
-    events: tuple[Event, ...] = ()
-    names: frozenset[str] = frozenset()
-    """All names that held it."""
-    exhausted: bool = False
-
-    def of(self, *kinds: str) -> tuple[Event, ...]:
-        """The events of some kinds."""
-        return tuple(event for event in self.events if event.kind in kinds)
-
-
-class State(NamedTuple):
-    """What is known at one step of one way."""
-
-    status: Status
-    holders: frozenset[str] = frozenset()
-    numbers: frozenset[tuple[str, int]] = frozenset()
-    tests: frozenset[tuple[str, Outcome]] = frozenset()
-    tags: frozenset[tuple[str, bool]] = frozenset()
-    assumed: frozenset[tuple[int, int]] = frozenset()
-    valued: frozenset[int] = frozenset()
-    """The calls, by their anchors, whose result is the object."""
-    by: str = ""
-    """What has taken it and releases it."""
-    place: Span | None = None
-    """Where it was released or handed over."""
 
 
 _Key = tuple[int, State]

@@ -14,7 +14,7 @@ from tlsight.engine.custody import Custody, custody
 from tlsight.engine.deeds import Deed, addressed, all_deeds, named, resource_of
 from tlsight.engine.flow import definitions, leading
 from tlsight.engine.index import tail
-from tlsight.engine.lives import Event, Life, Status
+from tlsight.engine.life import Event, Life, Status
 from tlsight.engine.match import Match
 from tlsight.engine.report import finding, held, undecided
 from tlsight.engine.roles import Stage

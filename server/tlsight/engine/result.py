@@ -17,6 +17,7 @@ from tlsight.engine.excuses import Excuse, excuse
 from tlsight.engine.flow import BUDGET, budget, components, copies, give_up, leading, leaving, spend
 from tlsight.engine.index import Index
 from tlsight.engine.match import Match, call_matches
+from tlsight.engine.mentioning import chosen, home, mentioned, mentions
 from tlsight.engine.outcomes import ALL, Contract, Outcomes, compare, contract
 from tlsight.engine.remarks import remark
 from tlsight.engine.repairing import FLIPPED, checked, guarded, tested
@@ -32,7 +33,6 @@ from tlsight.ir import (
     Call,
     Cast,
     Conditional,
-    Evaluated,
     Expr,
     Function,
     LambdaExpr,
@@ -188,7 +188,7 @@ class _Walk:
         """What holds the result at the step that is looked at."""
         self.mapping: Mapping[int, int] | None = None
         """For a variable that holds a comparison of the result: outcome to its truth."""
-        self.home = _home(self.unit, match)
+        self.home = home(self.unit, match)
         """The node whose expression the call belongs to."""
         self.sinks = self._sink_sites()
         self.handed_on = False
@@ -370,7 +370,7 @@ class _Walk:
         queue: list[tuple[int, _State]] = [(node, start)]
         first = True
         names = self._names()
-        keys = _keys(self.unit, self.match.function)
+        keys = mentions(self.unit, self.match.function)
         alive = self._alive(_FEW)
         most = min(BUDGET, budget(self.unit, self.match.function))
         while queue:
@@ -417,8 +417,8 @@ class _Walk:
         if names is None:
             return None
         function = self.match.function
-        mentions = _mentioned(self.unit, function)
-        places = [mentions.get(key, ()) for key in names]
+        where = mentioned(self.unit, function)
+        places = [where.get(key, ()) for key in names]
         if most is not None and sum(map(len, places)) > most:
             return None
         goals = frozenset(at for part in places for at in part) - {self.home}
@@ -657,7 +657,7 @@ class _Walk:
         name = path(target) if target is not None else None
         if name is None or at == self.home:
             return None
-        named = _root(self.variable) in _keys(self.unit, self.match.function)[at]
+        named = _root(self.variable) in mentions(self.unit, self.match.function)[at]
         if step.act is Act.RETURN and self.variable is not None and named:
             return None  # whoever gets it may look at it
         for item in walk(expr):
@@ -770,7 +770,7 @@ class _Walk:
                 return True
         return any(
             item is not target and isinstance(item, (Name, Member)) and path(item) in self.holders
-            for part in _chosen(step.evaluates)
+            for part in chosen(step.evaluates)
             for item in parts(part)
         )
 
@@ -879,91 +879,8 @@ class _Walk:
         return None
 
 
-def _chosen(expr: Expr) -> tuple[Expr, ...]:
-    """The values that an expression chooses from; what it chooses by was tested before."""
-    inner = strip(expr)
-    if isinstance(expr, Evaluated) and isinstance(inner, Conditional):
-        return (*_chosen(inner.then), *_chosen(inner.otherwise))
-    return (expr,)
-
-
-def _home(unit: Unit, match: Match) -> int:
-    """The node that has the value of a call: a later one, if the call is an arm of a `?:`."""
-    node = unit.module.functions[match.function].nodes[match.node]
-    if node.act is not Act.EVALUATE or node.expr is not match.site:
-        return match.node
-    key = ("evaluated", match.function)
-    known = unit.cache.get(key)
-    if known is None:
-        known = {
-            id(item): at
-            for at, node in enumerate(unit.module.functions[match.function].nodes)
-            if node.evaluates is not None
-            for item in _before(node.evaluates)
-        }
-        unit.cache[key] = known
-    assert isinstance(known, dict)
-    at: int = known.get(id(match.site), match.node)
-    return at
-
-
 def _root(name: str | None) -> str:
     return (name or "").partition(".")[0]
-
-
-def _keys(unit: Unit, function: int) -> tuple[frozenset[object], ...]:
-    """What each node of a function mentions: names, calls (by identity), and that of lambdas."""
-    key = ("keys", function)
-    known = unit.cache.get(key)
-    if known is None:
-        known = tuple(_keys_of(node) for node in unit.module.functions[function].nodes)
-        unit.cache[key] = known
-    assert isinstance(known, tuple)
-    return known
-
-
-def _keys_of(node: Node) -> frozenset[object]:
-    found: set[object] = {node.variable.name} if node.variable is not None else set()
-    for item in node.everything:
-        if isinstance(item, Name):
-            found.add(item.text)
-        elif isinstance(item, Call):
-            found.add(id(item))
-        elif isinstance(item, LambdaExpr):
-            found.add(LambdaExpr)
-    return frozenset(found)
-
-
-def _mentioned(unit: Unit, function: int) -> Mapping[object, list[int]]:
-    """The nodes of a function that mention something."""
-    key = ("mentioned", function)
-    known = unit.cache.get(key)
-    if known is None:
-        found: dict[object, list[int]] = {}
-        for at, keys in enumerate(_keys(unit, function)):
-            for item in keys:
-                found.setdefault(item, []).append(at)
-        known = unit.cache[key] = found
-    assert isinstance(known, dict)
-    return known
-
-
-def _before(expr: Expr) -> Iterator[Expr]:
-    """The calls inside an expression that nodes before it have evaluated."""
-    dropped = _dropped(expr)
-    for item in walk(expr):
-        if isinstance(item, Evaluated):
-            for inner in parts(item.expr):
-                if isinstance(inner, Call) and id(inner) not in dropped:
-                    yield inner
-
-
-def _dropped(expr: Expr) -> set[int]:
-    """What stands on the left of a comma."""
-    left = [
-        strip(one.left) for one in parts(expr) if isinstance(one, Binary) and one.operator == ","
-    ]
-    return {id(one.expr if isinstance(one, Evaluated) else one) for one in left}
 
 
 def _is_name_of_error(name: str) -> bool:

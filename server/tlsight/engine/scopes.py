@@ -13,7 +13,8 @@ from dataclasses import replace
 from tlsight.engine.deeds import named
 from tlsight.engine.excuses import excuse
 from tlsight.engine.flow import following
-from tlsight.engine.lives import Event, Life, State, Status, Subject, Walk
+from tlsight.engine.life import Event, Life, State, Status, Subject
+from tlsight.engine.lives import Walk
 from tlsight.engine.match import Match
 from tlsight.engine.report import excused, finding, held, undecided
 from tlsight.engine.roles import Stage

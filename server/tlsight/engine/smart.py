@@ -12,7 +12,7 @@ from itertools import pairwise
 from typing import Union
 
 from tlsight.engine.deeds import deeds_of, exposed
-from tlsight.engine.lives import Life
+from tlsight.engine.life import Life
 from tlsight.engine.roles import Stage
 from tlsight.engine.statements import included, removed
 from tlsight.engine.unit import strip

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from tlsight.engine.deeds import named
 from tlsight.engine.flow import following, reaching
-from tlsight.engine.lives import Event, Life
+from tlsight.engine.life import Event, Life
 from tlsight.engine.roles import Stage
 from tlsight.engine.statements import removed
 from tlsight.engine.unit import strip
