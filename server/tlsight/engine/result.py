@@ -16,7 +16,7 @@ from tlsight.engine.deeds import may_end
 from tlsight.engine.excuses import Excuse, excuse
 from tlsight.engine.flow import BUDGET, budget, components, copies, give_up, leading, leaving, spend
 from tlsight.engine.index import Index
-from tlsight.engine.match import Match, call_matches
+from tlsight.engine.match import Match, call_matches, tags_at
 from tlsight.engine.mentioning import chosen, home, mentioned, mentions
 from tlsight.engine.outcomes import ALL, Contract, Outcomes, compare, contract
 from tlsight.engine.remarks import remark
@@ -94,11 +94,17 @@ _ON_PURPOSE = re.compile(
     r"|not (?:critical|fatal|important))",
     re.IGNORECASE,
 )
+_NONE = re.compile(r"(?:^|_)(?:VOID|void)(?:_|\b)")
 _OF_RESULTS = re.compile(r"\b(?:result|return|error|fail|status|value)", re.IGNORECASE)
 
 
 def _says_so(unit: Unit, match: Match) -> bool:
-    """Whether a comment beside a call says that its result is dropped on purpose."""
+    """Whether a comment beside a call says that its result is dropped on purpose.
+
+    So says a condition for releases in which the function had none.
+    """
+    if any(_NONE.search(tag.condition) for tag in tags_at(unit, match)):
+        return True
     function = unit.module.functions[match.function]
     text = remark(unit, function, function.nodes[match.node].span)
     return bool(_ON_PURPOSE.search(text) and _OF_RESULTS.search(text))
