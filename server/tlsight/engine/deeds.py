@@ -206,6 +206,8 @@ _LEAVING = re.compile(
 )
 _FINAL = re.compile(r"(?:^|_)(?:FATAL|ABORT|EXIT|PANIC)(?:_|$)")
 """Words for how bad something is that a function is told, and then does not return."""
+_LOGGING = re.compile(r"(?i)log|print|trace")
+"""Names of functions that only write down how bad it is."""
 
 
 _REPORTING = re.compile(
@@ -220,8 +222,11 @@ def may_leave(unit: Unit, call: Call) -> bool:
     bodies = called(unit, call)
     if bodies:
         return all(0 not in leaving(unit, body) for body in bodies)
-    names = (last_name(call), *(item.text for item in call.arguments if isinstance(item, Name)))
-    return _LEAVING.search(names[0]) is not None or any(map(_FINAL.search, names[1:]))
+    name = last_name(call)
+    if _LEAVING.search(name) is not None:
+        return True
+    told = (item.text for item in call.arguments if isinstance(item, Name))
+    return _LOGGING.search(name) is None and any(map(_FINAL.search, told))
 
 
 def may_end(stage: Stage, call: Call) -> bool:

@@ -430,7 +430,7 @@ class Ways:
                 return 1
             return None if left is None or right is None else 0
         if left is None or right is None:
-            return None
+            return self._unlike(expr)
         results = {
             "==": int(left == right),
             "!=": int(left != right),
@@ -445,6 +445,17 @@ class Ways:
             "|": left | right,
         }
         return results.get(expr.operator)
+
+    def _unlike(self, expr: Binary) -> int | None:
+        """Two constants of different names are taken for different numbers, whatever they are."""
+        sides = (strip(expr.left), strip(expr.right))
+        if expr.operator not in ("==", "!=") or not all(
+            isinstance(side, Name) and side.text.isupper() and not self._is_local(side.text)
+            for side in sides
+        ):
+            return None
+        same = len({side.text for side in sides if isinstance(side, Name)}) == 1
+        return int(same == (expr.operator == "=="))
 
     def _conditional(self, at: int, expr: Conditional, numbers: Numbers) -> int | None:
         condition = self.value(at, expr.condition, numbers)

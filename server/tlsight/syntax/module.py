@@ -217,9 +217,6 @@ def _environment(tree: Tree, hints: Hints, found: Found) -> Environment:
         for name, macro in tree.scan.macros
         if not any(span.contains(macro.span) for span in hints.skipped)
     }
-    for name, macro in tree.scan.macros:  # those of code that is left out hold where it stands
-        if name not in own and name not in macros:
-            own[name] = MacroFact(macro.parameters, macro.body)
     if own:
         macros = {**macros, **own}
         working = {name: macro for name, macro in working.items() if name not in own}
