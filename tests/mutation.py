@@ -170,12 +170,18 @@ def _dropped_test(root: Node, data: bytes, place: Span) -> Edit | None:
     if around is None or around.child_by_field_name("alternative") is not None:
         return None
     if around.type == "if_statement" and _is_inside(operand, around, "condition"):
-        body = around.child_by_field_name("consequence")
-        text = kept + b";" if kept else b""
-        if body is not None and _is_of_success(_inner(operand), data):
-            text += b" " + data[body.start_byte : body.end_byte]
-        return Edit(_span(around), text.decode() or ";")
+        text = kept.decode() + ";" if kept else ""
+        done = _done_on_success(around, _inner(operand), data)
+        return Edit(_span(around), " ".join(filter(None, (text, done))) or ";")
     return None
+
+
+def _done_on_success(around: Node, test: Node, data: bytes) -> str:
+    """What an `if` does, if it is what is done where nothing failed; '' otherwise."""
+    body = around.child_by_field_name("consequence")
+    if body is None or not _is_of_success(test, data):
+        return ""
+    return data[body.start_byte : body.end_byte].decode()
 
 
 def _is_of_success(test: Node, data: bytes) -> bool:
@@ -215,12 +221,9 @@ def _deleted_call(root: Node, data: bytes, place: Span) -> Edit | None:
 
 def _on_success(around: Node, call: Node, data: bytes) -> str:
     """What stays of an `if` whose test is gone: its body, where it is not what a failure does."""
-    body = around.child_by_field_name("consequence")
     above = call.parent
     test = above if above is not None and above.type not in _AROUND else call
-    if body is None or not _is_of_success(test, data):
-        return ";"
-    return data[body.start_byte : body.end_byte].decode()
+    return _done_on_success(around, test, data) or ";"
 
 
 def _called_instead(

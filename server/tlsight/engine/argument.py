@@ -10,7 +10,7 @@ from tlsight.engine.bringing import refreshed, same_mistake
 from tlsight.engine.buffers import capacity, widened, written
 from tlsight.engine.excuses import excuse
 from tlsight.engine.index import spelled
-from tlsight.engine.match import Match, matches
+from tlsight.engine.match import Match, is_compared, matches
 from tlsight.engine.mending import by_page, by_vocabulary
 from tlsight.engine.report import excused, finding, held, undecided
 from tlsight.engine.roles import (
@@ -23,10 +23,9 @@ from tlsight.engine.roles import (
 )
 from tlsight.engine.suites import Suite, evaluate
 from tlsight.engine.suites import judge as judge_suites
-from tlsight.engine.unit import strip
 from tlsight.engine.values import Value, decided
 from tlsight.finding import Evidence, Finding, Fix, Related, Safety
-from tlsight.ir import Binary, Literal, Name
+from tlsight.ir import Literal, Name
 from tlsight.rule import Check, Property, Verdict, Vocabulary
 from tlsight.text import Edit, Span
 
@@ -223,7 +222,11 @@ def _by_policy(
     meant = match.binding.means.get(slot)
     if meant is not None:
         verdict = verdicts.get(meant)
-        if verdict is not None and not _compared(stage, match) and not _decided(stage, match):
+        if (
+            verdict is not None
+            and not is_compared(stage.unit, match)
+            and not _decided(stage, match)
+        ):
             words = {"value": match.spelled, "meaning": meant, "clause": verdict.clause}
             yield Judged(match.span, words, verdict.level, fixes=by_page(stage, rule, match))
         return
@@ -268,17 +271,6 @@ def _called(match: Match) -> Related:
 def _stated(values: Sequence[Value]) -> int:
     """How many values the text states; a parameter as such is none of them."""
     return sum(1 for value in values if value.kind != "parameter")
-
-
-def _compared(stage: Stage, match: Match) -> bool:
-    """Whether a call only stands in a comparison: what it yields is looked for, not used."""
-    node = stage.unit.module.functions[match.function].nodes[match.node]
-    return node.evaluates is not None and any(
-        isinstance(item, Binary)
-        and item.operator in ("==", "!=")
-        and any(strip(side) is match.site for side in (item.left, item.right))
-        for item in node.expressions
-    )
 
 
 def _decided(stage: Stage, match: Match) -> bool:

@@ -208,11 +208,9 @@ _FINAL = re.compile(r"(?:^|_)(?:FATAL|ABORT|EXIT|PANIC)(?:_|$)")
 """Words for how bad something is that a function is told, and then does not return."""
 _LOGGING = re.compile(r"(?i)log|print|trace")
 """Names of functions that only write down how bad it is."""
-
-
 _REPORTING = re.compile(
     r"(?i)log|print|warn|err|debug|trac|msg|message|report|notif|info|put|write|show|dump|set|clear"
-    r"|free|close|clean|count|stat|handle|emit|record|push|add|send|notice|say|alert|syslog|perror"
+    r"|free|close|clean|count|stat|handle|emit|record|push|add|send|notice|say|alert"
 )
 """Names of what is done about a failure before it goes on."""
 

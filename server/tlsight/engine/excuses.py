@@ -7,7 +7,7 @@ from typing import NamedTuple
 from tlsight.engine.flow import definitions
 from tlsight.engine.guards import past
 from tlsight.engine.index import tail
-from tlsight.engine.match import Match, occasion, tags_at
+from tlsight.engine.match import Match, is_compared, occasion, tags_at
 from tlsight.engine.origin import of_value
 from tlsight.engine.releases import is_without
 from tlsight.engine.roles import Stage, mentions, played
@@ -89,12 +89,7 @@ def _is_only_compared(stage: Stage, match: Match) -> bool:
     site = match.site
     if not isinstance(site, Call) or site.arguments or isinstance(site.callee, Member):
         return False
-    return any(
-        isinstance(item, Binary)
-        and item.operator in ("==", "!=")
-        and any(strip(side) is site for side in (item.left, item.right))
-        for item in stage.unit.module.functions[match.function].nodes[match.node].everything
-    )
+    return is_compared(stage.unit, match)
 
 
 def _related(stage: Stage, match: Match, other: Match) -> bool:
@@ -135,16 +130,15 @@ def _own(stage: Stage, match: Match, name: str) -> bool:
         return False
     if root not in stage.unit.variables[match.function]:
         return False
+    given = definitions(stage.unit, match.function).get(root, ())
+    if any(item.value is not None and isinstance(strip(item.value), Member) for item in given):
+        return False
     if any(
-        isinstance(strip(item.value), Member)
-        for item in definitions(stage.unit, match.function).get(root, ())
-        if item.value is not None
+        isinstance(item.target, Member) and path(item.value) == root
+        for _, item in function.each(Assign)
     ):
         return False
     return not any(
         node.act is Act.RETURN and node.expr is not None and path(node.expr) == root
         for node in function.nodes
-    ) and not any(
-        isinstance(item.target, Member) and path(item.value) == root
-        for _, item in function.each(Assign)
     )

@@ -241,12 +241,15 @@ def _given_on(unit: Unit, function: int) -> Mapping[str, set[str]]:
     """For each path, the locals that are given its value."""
     found: dict[str, set[str]] = {}
     for name, items in definitions(unit, function).items():
-        for item in items if "." not in name and unit.is_local(function, name) else ():
+        if "." in name or not unit.is_local(function, name):
+            continue
+        for item in items:
             value = strip(item.value) if item.value is not None else None
-            if item.kind == "value" and isinstance(value, (Name, Member)):
-                source = path(value)
-                if source is not None:
-                    found.setdefault(source, set()).add(name)
+            if item.kind != "value" or not isinstance(value, (Name, Member)):
+                continue
+            source = path(value)
+            if source is not None:
+                found.setdefault(source, set()).add(name)
     return found
 
 

@@ -62,7 +62,6 @@ _TOGETHER = 20_000
 _ADDRESS = 1 << 48
 """The number of a pointer to the object: not null, and no other number."""
 _EXIT = 1
-_NOTHING: frozenset[tuple[str, int]] = frozenset()
 _NOWHERE = -1
 """The step of an object that is never there."""
 
@@ -106,56 +105,56 @@ class Walk:
 
     def run(self) -> Life:
         """The whole life; what was seen is not kept if there were too many ways."""
-        subject = self.subject
-        before = frozenset(
-            {subject.node}
-            | leading(self.unit, self.function, frozenset((subject.node,)), frozenset())
-        )
-        waiting = self._starts()
-        self.parents.update(dict.fromkeys(waiting))
-        most = min(MOST, _left(self.unit, self.function))
-        while waiting:
-            self.at = key = waiting.pop()
-            at, state = key
-            node = self.nodes[at]
-            if state.status is Status.BEFORE and at not in before:
-                continue
-            for result in self._step(at, node, state):
-                waiting += self._on(key, node, result)
-            if len(self.parents) > most:
-                _spend(self.unit, self.function, len(self.parents))
-                self.unit.cache["lost sight", self.function] = True
-                return Life(subject, exhausted=True)
+        most = max(0, min(MOST, _left(self.unit, self.function)))
+        for _ in self._explored(*self._start(), most):
+            pass
         _spend(self.unit, self.function, len(self.parents))
+        if len(self.parents) > most:
+            self.unit.cache["lost sight", self.function] = True
+            return Life(self.subject, exhausted=True)
         events = sorted(self.found.events.values(), key=lambda item: item.span)
         names = frozenset(self.found.names)
-        return Life(subject, tuple(events), names)
+        return Life(self.subject, tuple(events), names)
 
-    def _starts(self) -> list[_Key]:
-        """Where the walk begins: at its call, if the way there is the same for all objects."""
-        subject = self.subject
+    def _start(self) -> tuple[list[_Key], frozenset[int]]:
+        """Where the walk begins, and the steps on which the object is waited for.
+
+        It begins at its call, if the way there is the same for all objects.
+        """
+        subject, here = self.subject, frozenset((self.subject.node,))
         if subject.call is None:
-            return [(0, self.begun(State(Status.BEFORE), subject.name))]
-        alone = self.loud == {subject.node}
-        if alone and not is_in_loop(self.unit, self.function, subject.node):
+            return [(0, self.begun(State(Status.BEFORE), subject.name))], here
+        if self.loud == here and not is_in_loop(self.unit, self.function, subject.node):
             arrivals = _arrivals(self.stage, self.function)
             if arrivals is not None:
-                return [(subject.node, state) for state in arrivals.get(subject.node, ())]
-        return [(0, State(Status.BEFORE))]
+                return [(subject.node, state) for state in arrivals.get(subject.node, ())], here
+        before = here | leading(self.unit, self.function, here, frozenset())
+        return [(0, State(Status.BEFORE))], before
 
     def arrivals(self) -> Mapping[int, tuple[State, ...]] | None:
         """With what the steps are reached while no object is there; None if there is too much."""
         found: dict[int, list[State]] = {}
-        waiting: list[_Key] = [(0, State(Status.BEFORE))]
-        self.parents[waiting[0]] = None
-        while waiting:
-            self.at = key = waiting.pop()
-            found.setdefault(key[0], []).append(key[1])
-            for result in self._step(key[0], self.nodes[key[0]], key[1]):
-                waiting += self._on(key, self.nodes[key[0]], result)
-            if len(self.parents) > MOST:
-                return None
+        everywhere = frozenset(range(len(self.nodes)))
+        for at, state in self._explored([(0, State(Status.BEFORE))], everywhere, MOST):
+            found.setdefault(at, []).append(state)
+        if len(self.parents) > MOST:
+            return None
         return {at: tuple(states) for at, states in found.items()}
+
+    def _explored(self, waiting: list[_Key], before: frozenset[int], most: int) -> Iterator[_Key]:
+        """Each step with each state that it is reached with, until there are too many.
+
+        While the object is not there, only the steps of `before` are taken.
+        """
+        self.parents.update(dict.fromkeys(waiting))
+        while waiting and len(self.parents) <= most:
+            self.at = key = waiting.pop()
+            at, state = key
+            if state.status is Status.BEFORE and at not in before:
+                continue
+            yield key
+            for result in self._step(at, self.nodes[at], state):
+                waiting += self._on(key, self.nodes[at], result)
 
     # From step to step.
 
@@ -187,9 +186,7 @@ class Walk:
             after = State(
                 state.status,
                 state.holders,
-                frozenset(item for item in reached.items() if item[0] in live)
-                if reached
-                else _NOTHING,
+                frozenset(item for item in reached.items() if item[0] in live),
                 frozenset(item for item in tests if item[0] in live) if tests else tests,
                 frozenset(item for item in tags if item[0] in live) if tags else tags,
                 state.assumed,

@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from typing import Union
 
 from tlsight.engine.index import Index, tail
-from tlsight.engine.unit import Unit, bare, last_name
+from tlsight.engine.unit import Unit, bare, last_name, strip
 from tlsight.ir import (
     Act,
     Assign,
+    Binary,
     Braces,
     Call,
     CallKind,
@@ -334,6 +335,17 @@ def tags_at(unit: Unit, match: Match) -> tuple[Tag, ...]:
     """The preprocessor conditions that a match stands under."""
     function = unit.module.functions[match.function]
     return (*function.tags, *function.nodes[match.node].tags)
+
+
+def is_compared(unit: Unit, match: Match) -> bool:
+    """Whether what a match yields only stands in a comparison: it is looked for, not used."""
+    node = unit.module.functions[match.function].nodes[match.node]
+    return any(
+        isinstance(item, Binary)
+        and item.operator in ("==", "!=")
+        and any(strip(side) is match.site for side in (item.left, item.right))
+        for item in node.expressions
+    )
 
 
 def around(unit: Unit, match: Match) -> Iterator[str]:

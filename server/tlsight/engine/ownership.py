@@ -264,6 +264,7 @@ def _spelled(event: Event, otherwise: str) -> str:
 
 
 _CLEANING = re.compile(r"(?i)(?:^|_)(?:cleanup|clean_up|fini|deinit)$")
+"""Names of what empties an object, and does not give its memory back."""
 
 
 def _is_cleaned(stage: Stage, function: int, node: int, target: Expr) -> bool:
@@ -272,13 +273,15 @@ def _is_cleaned(stage: Stage, function: int, node: int, target: Expr) -> bool:
     So it was done where a program could have such an object in its own memory.
     """
     name = named(target)
-    earlier = leading(stage.unit, function, frozenset((node,)), frozenset())
-    return name is not None and any(
-        at in earlier
-        and _CLEANING.search(last_name(call)) is not None
-        and any(name in (named(item), addressed(item)) for item in call.arguments)
+    cleaned = {
+        at
         for at, call in stage.unit.module.functions[function].each(Call)
-    )
+        if _CLEANING.search(last_name(call)) is not None
+        and any(name in (named(item), addressed(item)) for item in call.arguments)
+    }
+    if name is None or not cleaned:
+        return False
+    return not cleaned.isdisjoint(leading(stage.unit, function, frozenset((node,)), frozenset()))
 
 
 def _mismatched(

@@ -448,14 +448,14 @@ class Ways:
 
     def _unlike(self, expr: Binary) -> int | None:
         """Two constants of different names are taken for different numbers, whatever they are."""
-        sides = (strip(expr.left), strip(expr.right))
-        if expr.operator not in ("==", "!=") or not all(
-            isinstance(side, Name) and side.text.isupper() and not self._is_local(side.text)
-            for side in sides
-        ):
+        names = [
+            side.text
+            for side in (strip(expr.left), strip(expr.right))
+            if isinstance(side, Name) and side.text.isupper() and not self._is_local(side.text)
+        ]
+        if expr.operator not in ("==", "!=") or len(names) != 2:
             return None
-        same = len({side.text for side in sides if isinstance(side, Name)}) == 1
-        return int(same == (expr.operator == "=="))
+        return int((names[0] == names[1]) == (expr.operator == "=="))
 
     def _conditional(self, at: int, expr: Conditional, numbers: Numbers) -> int | None:
         condition = self.value(at, expr.condition, numbers)

@@ -19,6 +19,7 @@ from tlsight.engine.index import Index
 from tlsight.engine.match import Match, call_matches, tags_at
 from tlsight.engine.mentioning import chosen, home, mentioned, mentions
 from tlsight.engine.outcomes import ALL, Contract, Outcomes, compare, contract
+from tlsight.engine.places import spelling
 from tlsight.engine.remarks import remark
 from tlsight.engine.repairing import FLIPPED, checked, guarded, tested
 from tlsight.engine.report import excused, finding, held, undecided
@@ -55,7 +56,6 @@ _STRAIGHT = 12
 """Steps that a failing branch may take, without another one, until it returns."""
 _ERROR = re.compile(r"(?:^|_)(?:ERR|ERROR|FAIL|FAILED|FAILURE)(?:$|_)")
 _NO_ERROR = re.compile(r"(?:^|_)(?:NO|NONE|OK|SUCCESS|SUCCEEDED)(?:$|_)")
-_NOBODY: frozenset[str] = frozenset()
 
 
 def check_result(stage: Stage, rule: Property, check: Check) -> Iterator[Finding | Evidence]:
@@ -95,6 +95,7 @@ _ON_PURPOSE = re.compile(
     re.IGNORECASE,
 )
 _NONE = re.compile(r"(?:^|_)(?:VOID|void)(?:_|\b)")
+"""What a condition says of a function that yields nothing in some release."""
 _OF_RESULTS = re.compile(r"\b(?:result|return|error|fail|status|value)", re.IGNORECASE)
 
 
@@ -188,9 +189,9 @@ class _Walk:
         """Whether that is what the variable points to."""
         self.shared = False
         """Whether other functions may see it, for a pointer leads to it."""
-        self.copies = _NOBODY
+        self.copies: frozenset[str] = frozenset()
         """What may be a copy of that."""
-        self.holders = _NOBODY
+        self.holders: frozenset[str] = frozenset()
         """What holds the result at the step that is looked at."""
         self.mapping: Mapping[int, int] | None = None
         """For a variable that holds a comparison of the result: outcome to its truth."""
@@ -219,7 +220,8 @@ class _Walk:
             return None
         if context == "passed":
             if wrong == "used-unguarded":
-                return self._nested_use(node)
+                mistake = self._nested_use(node)
+                return None if mistake is not None and self._was_asked() else mistake
             if wrong == "as-length":
                 return self._nested_length(node)
             if wrong == "misread" and node.act is Act.RETURN:
@@ -277,7 +279,7 @@ class _Walk:
         self.shared = self.behind or any(
             isinstance(item, Member) and item.arrow for item in (walk(target) if target else ())
         )
-        self.holders = frozenset((name,)) if name is not None else _NOBODY
+        self.holders = frozenset((name,)) if name is not None else frozenset()
         if name is not None and self.check.wrong == "used-unguarded":
             self.copies = copies(self.unit, self.match.function, name)
         inner = _transparent(self, value)
@@ -564,12 +566,8 @@ class _Walk:
                 following.append((target, _State(kept, True, at if mixed else -1, state.holders)))
         return following
 
-    def _left(self, state: _State) -> Mistake | None:
-        """The same where the function is left, or the call made again: others may see it then."""
-        return None if self.shared and self.check.wrong == "unchecked" else self._ended(state)
-
     def _ended(self, state: _State) -> Mistake | None:
-        """What is wrong when the result is gone, for something else is put in its place."""
+        """What is wrong when the result is gone: at the exit, or overwritten."""
         wrong = self.check.wrong
         if wrong == "unchecked" and not state.tested:
             return Mistake(self.match.span, fixes=self._check_fix())
@@ -583,6 +581,10 @@ class _Walk:
         if wrong in ("unclassified", "unreported") and failed:
             return Mistake(self.match.span)
         return None
+
+    def _left(self, state: _State) -> Mistake | None:
+        """The same where the function is left, or the call made again: others may see it then."""
+        return None if self.shared and self.check.wrong == "unchecked" else self._ended(state)
 
     def _used(self, at: int, step: Node, state: _State) -> Mistake | None:
         """A use that the state of the result does not allow."""
@@ -688,8 +690,6 @@ class _Walk:
     def _nested_use(self, node: Node) -> Mistake | None:
         """The call stands where it is dereferenced at once."""
         assert node.evaluates is not None
-        if self._was_asked():
-            return None
         for item in node.expressions:
             if isinstance(item, Member) and item.arrow and strip(item.base) is self.call:
                 return Mistake(self.match.span)
@@ -707,21 +707,18 @@ class _Walk:
 
     def _was_asked(self) -> bool:
         """Whether a test before this one makes the same call, and looks at what it yields."""
-        text = self._text(self.call)
-        earlier = {self.match.node}
-        earlier |= leading(
-            self.unit, self.match.function, frozenset((self.match.node,)), frozenset()
-        )
-        return any(
-            item is not self.call and self._text(item) == text
-            for at in earlier
+        text = spelling(self.stage, self.call)
+        same = {
+            at
+            for at, call in self.function.each(Call)
             if self.function.nodes[at].act is Act.TEST
-            for item in self.function.nodes[at].expressions
-            if isinstance(item, Call)
+            and call is not self.call
+            and spelling(self.stage, call) == text
+        }
+        here = frozenset((self.match.node,))
+        return bool(same) and not same.isdisjoint(
+            here | leading(self.unit, self.match.function, here, frozenset())
         )
-
-    def _text(self, expr: Expr) -> bytes:
-        return b"".join(self.unit.data[expr.span.start : expr.span.end].split())
 
     def _nested_length(self, node: Node) -> Mistake | None:
         assert node.evaluates is not None

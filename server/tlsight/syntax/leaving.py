@@ -21,7 +21,8 @@ def never_returning(plain: bytes) -> frozenset[str]:
     found = set()
     for mark in _NO_RETURN.finditer(plain):
         before = plain[max(0, mark.start() - _FAR) : mark.start()]
-        start = mark.start() - len(before) + _last(before)
+        begun = max(before.rfind(edge) for edge in (b";", b"{", b"}")) + 1
+        start = mark.start() - len(before) + begun
         edge = _EDGE.search(plain, mark.end(), mark.end() + _FAR)
         text = plain[start : edge.start()] if edge is not None else b""
         for called in _CALLED.finditer(text):
@@ -34,12 +35,6 @@ def never_returning(plain: bytes) -> frozenset[str]:
 def is_assertion(name: str) -> bool:
     """Whether what is called like this lets nothing pass that does not hold."""
     return _ASSERTS.search(name) is not None
-
-
-def _last(text: bytes) -> int:
-    """Where the last declaration that begins in a text begins."""
-    edges = [*_EDGE.finditer(text)]
-    return edges[-1].end() if edges else 0
 
 
 def _is_attribute(name: bytes) -> bool:
