@@ -20,7 +20,7 @@ from tlsight.engine.paths import walked
 from tlsight.engine.report import finding, held
 from tlsight.engine.roles import Stage, played
 from tlsight.engine.steps import of_function, steps
-from tlsight.engine.unit import bare, last_name, path, strip
+from tlsight.engine.unit import Unit, bare, last_name, path, strip
 from tlsight.finding import Evidence, Finding, Related
 from tlsight.ir import Act, Assign, Call, Node, Opaque
 from tlsight.rule import Check, Property
@@ -180,7 +180,7 @@ def _is_left(
         return False  # it is asked about another result
     ends = frozenset((match.node, start))
     between = leading(stage.unit, number, frozenset((match.node,)), ends) & (stops - {start})
-    if between & following(stage.unit, number, start, ends):
+    if between and between & following(stage.unit, number, start, ends):
         return False
     anchor = match.site.anchor
     bad, fine = (
@@ -190,13 +190,24 @@ def _is_left(
         ]
         for answers, more in ((check.results, stops), (check.instead, {start}))
     )
-    nodes = stage.unit.module.functions[number].nodes
-    last = {at for at, node in enumerate(nodes) if node.act in (Act.RETURN, Act.EXIT)}
+    last = _last(stage.unit, number)
     return any(
         last & (one[0] - stops) and last & other[0] and one != other
         for one in bad
         for other in fine
     )
+
+
+def _last(unit: Unit, function: int) -> frozenset[int]:
+    """The steps that end a function."""
+    key = ("last", function)
+    known = unit.kept.get(key)
+    if known is None:
+        nodes = unit.module.functions[function].nodes
+        ends = (at for at, node in enumerate(nodes) if node.act in (Act.RETURN, Act.EXIT))
+        known = unit.kept[key] = frozenset(ends)
+    assert isinstance(known, frozenset)
+    return known
 
 
 def _result(match: Match, node: Node) -> str | None:

@@ -62,6 +62,7 @@ _TOGETHER = 20_000
 _ADDRESS = 1 << 48
 """The number of a pointer to the object: not null, and no other number."""
 _EXIT = 1
+_NOTHING: frozenset[tuple[str, int]] = frozenset()
 _NOWHERE = -1
 """The step of an object that is never there."""
 
@@ -186,7 +187,9 @@ class Walk:
             after = State(
                 state.status,
                 state.holders,
-                frozenset(item for item in reached.items() if item[0] in live),
+                frozenset(item for item in reached.items() if item[0] in live)
+                if reached
+                else _NOTHING,
                 frozenset(item for item in tests if item[0] in live) if tests else tests,
                 frozenset(item for item in tags if item[0] in live) if tags else tags,
                 state.assumed,

@@ -196,9 +196,18 @@ class _Plain(NamedTuple):
     """A test where nothing is known: what it names, its value, and what each outcome tells."""
 
     names: frozenset[str]
+    calls: frozenset[int]
+    """The anchors of the calls in it."""
     value: int | None
     holds: Numbers
     fails: Numbers
+
+
+def _plain_tests(unit: Unit, function: int, kind: type, depth: int) -> dict[int, _Plain]:
+    """The tests of a function as they are found, by their steps, for all walks of a kind."""
+    known = unit.cache.setdefault(("plain", function, kind, depth), {})
+    assert isinstance(known, dict)
+    return known
 
 
 class Ways:
@@ -222,6 +231,7 @@ class Ways:
         self.seen: set[int] = set()
         self.nodes = stage.unit.module.functions[function].nodes
         self.acts = _acts(stage.unit, function)
+        self.plain = _plain_tests(stage.unit, function, type(self), depth)
 
     def run(self, handed: Numbers, node_from: int = 0) -> tuple[Ending, ...] | None:
         """All endings, in the order of the text."""
@@ -242,12 +252,15 @@ class Ways:
                     value = self.value(at, expr, numbers) if expr is not None else None
                     found[Ending(value, node.span, expr)] = None
                 continue
-            self.act(at, node, numbers)
+            if self.acts[at] or node.act is Act.DECLARE:
+                self.act(at, node, numbers)
+                state = frozenset(numbers.items())
             for edge in node.next:
                 reached = self.along(at, node, edge, numbers)
                 if reached is None:
                     continue
-                step = (edge.target, frozenset(reached.items()))
+                known = state if reached is numbers else frozenset(reached.items())
+                step = (edge.target, known)
                 if step not in seen:
                     seen.add(step)
                     waiting.append(step)
@@ -307,17 +320,17 @@ class Ways:
     def along(
         self, at: int, node: Node, edge: Edge, numbers: dict[str, int]
     ) -> dict[str, int] | None:
-        """What is known past an edge; None if it is not taken."""
+        """What is known past an edge, `numbers` itself if no more; None if it is not taken."""
         if node.act is Act.TEST and isinstance(edge.when, bool) and node.expr is not None:
             plain = self._plain(at, node.expr)
-            if not self.assumed and plain.names.isdisjoint(numbers):
+            if plain.names.isdisjoint(numbers) and plain.calls.isdisjoint(self.assumed):
                 value, told = plain.value, plain.holds if edge.when else plain.fails
             else:
                 value = self.value(at, node.expr, numbers)
                 told = self._told(at, node.expr, edge.when, numbers)
             if value is not None and bool(value) != edge.when:
                 return None
-            return {**numbers, **told}
+            return {**numbers, **told} if told else numbers
         if node.act is Act.SWITCH and isinstance(edge.when, tuple) and node.expr is not None:
             value = self.value(at, node.expr, numbers)
             cases = [self.value(at, case.value, {}) for case in edge.when if case.value]
@@ -328,23 +341,22 @@ class Ways:
             name = self.named(node.expr)
             if name and len(cases) == 1 and not default and cases[0] is not None:
                 return {**numbers, name: cases[0]}
-        return dict(numbers)
+        return numbers
 
     def _plain(self, at: int, test: Expr) -> _Plain:
         """What a test tells where nothing is known yet, found once for all walks of a kind."""
-        key = ("plain", self.function, at, type(self), self.depth)
-        known = self.stage.unit.cache.get(key)
+        known = self.plain.get(at)
         if known is None:
             names = frozenset(name for item in parts(test) if (name := self.named(item)))
             assumed, self.assumed = self.assumed, {}
-            known = self.stage.unit.cache[key] = _Plain(
+            known = self.plain[at] = _Plain(
                 names,
+                frozenset(item.anchor for item in parts(test) if isinstance(item, Call)),
                 self.value(at, test, {}),
                 self._told(at, test, True, {}),
                 self._told(at, test, False, {}),
             )
             self.assumed = assumed
-        assert isinstance(known, _Plain)
         return known
 
     def _cases(self, at: int, node: Node) -> set[int | None]:

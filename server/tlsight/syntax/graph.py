@@ -27,6 +27,7 @@ from tlsight.ir import (
     Tag,
     Unary,
     Variable,
+    children,
     walk,
 )
 from tlsight.syntax.rebuild import map_children
@@ -63,6 +64,8 @@ class Flow:
     steps: list[Step]
     no_return: frozenset[str]
     ends: list[End] = field(default_factory=lambda: [(ENTRY, None)])
+    linked: set[tuple[int, int, object]] = field(default_factory=set)
+    """The edges so far: from, to, and when; cases by identity, for each stands in one place."""
 
     @classmethod
     def over(cls, span: Span, tags: tuple[Tag, ...], no_return: frozenset[str]) -> Flow:
@@ -74,10 +77,10 @@ class Flow:
     def link(self, ends: Sequence[End], target: int) -> None:
         """Lead loose ends to a node."""
         for source, when in ends:
-            edge = Edge(target, when)
-            following = self.steps[source].next
-            if edge not in following:
-                following.append(edge)
+            key = (source, target, id(when) if isinstance(when, tuple) else when)
+            if key not in self.linked:
+                self.linked.add(key)
+                self.steps[source].next.append(Edge(target, when))
 
     def add(self, step: Step) -> int:
         """Append a node after all loose ends; it becomes the one loose end, if it has an end."""
@@ -92,11 +95,17 @@ class Flow:
             return False
         variable = step.variable
         expr = variable.initial if variable is not None and step.expr is None else step.expr
-        return expr is not None and any(
-            is_one_of(part.callee.text, self.no_return)
-            for part in walk(expr)
-            if type(part) is Call and type(part.callee) is Name
-        )
+        waiting = [] if expr is None else [expr]
+        while waiting:
+            part = waiting.pop()
+            if (
+                type(part) is Call
+                and type(part.callee) is Name
+                and is_one_of(part.callee.text, self.no_return)
+            ):
+                return True
+            waiting += children(part)
+        return False
 
     def finish(self) -> tuple[Node, ...]:
         """The graph, the loose ends leading to its exit."""
@@ -257,11 +266,15 @@ def is_branching(expr: Expr) -> bool:
 
 def has_branches(expr: Expr) -> bool:
     """Whether an expression branches inside, or drops a value."""
-    return any(
-        isinstance(part, Conditional)
-        or (isinstance(part, Binary) and part.operator in ("&&", "||", ","))
-        for part in walk(expr)
-    )
+    waiting = [expr]
+    while waiting:
+        part = waiting.pop()
+        if type(part) is Conditional:
+            return True
+        if type(part) is Binary and part.operator in ("&&", "||", ","):
+            return True
+        waiting += children(part)
+    return False
 
 
 def has_events(expr: Expr) -> bool:
