@@ -8,7 +8,7 @@ holds of preprocessor conditions.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Union
 
@@ -57,6 +57,8 @@ class Tests:
     """By step."""
     conditions: Mapping[int, _Test]
     """Conditions inside expressions that were tested in earlier steps, by identity."""
+    looks: Mapping[str, frozenset[str]]
+    """The names that the tests of a key look at."""
     changes: Mapping[int, frozenset[str]]
     """The names that a step gives another value."""
     names: frozenset[str]
@@ -105,14 +107,7 @@ class Tests:
         changed = self.changes.get(at)
         if not changed or not kept:
             return kept
-        return frozenset(item for item in kept if not self._names(item[0]) & changed)
-
-    def _names(self, key: str) -> frozenset[str]:
-        return next((test.names for test in self._all() if test.key == key), frozenset())
-
-    def _all(self) -> Iterator[_Test]:
-        yield from self.of.values()
-        yield from self.conditions.values()
+        return frozenset(item for item in kept if changed.isdisjoint(self.looks[item[0]]))
 
     def is_pending(self, anchor: int, at: int) -> bool:
         """Whether the value of a call is asked for in a later step than this one."""
@@ -173,10 +168,13 @@ def _tests_of(unit: Unit, function: int) -> Tests:
     repeated = frozenset(condition for condition, count in forks.items() if count > 2)
     kept = {at: test for at, test in found.items() if counts[test.key] > 1}
     inside = {at: test for at, test in inner.items() if counts[test.key] > 1}
+    every = (*kept.values(), *inside.values())
+    looks = {test.key: test.names for test in reversed(every)}
     asked, ended = _asked(unit, function, kept, inside, names, repeated)
     return Tests(
         kept,
         inside,
+        looks,
         {at: frozenset(items) for at, items in changes.items()},
         frozenset(names),
         repeated,
@@ -206,7 +204,9 @@ def _asked(
             mine.add(tests[at].key)
         for item in node.everything:
             if isinstance(item, (Name, Member)):
-                mine |= {named(item) or ""} & names
+                word = named(item)
+                if word in names:
+                    mine.add(word)
             elif isinstance(item, Conditional) and id(item.condition) in conditions:
                 mine.add(conditions[id(item.condition)].key)
         if mine:

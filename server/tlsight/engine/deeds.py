@@ -109,11 +109,11 @@ def _is_resolved(stage: Stage, calls: tuple[tuple[int, int, Call], ...]) -> bool
 
 def named(expr: Expr) -> str | None:
     """The name of the variable or field that an expression denotes; not of what it points to."""
-    while isinstance(expr, (Cast, Evaluated)):
+    while type(expr) is not Name and isinstance(expr, (Cast, Evaluated)):
         expr = expr.operand if isinstance(expr, Cast) else expr.expr
-    if isinstance(expr, Name):
+    if type(expr) is Name:
         return expr.text
-    if isinstance(expr, Member):
+    if type(expr) is Member:
         base = named(expr.base)
         if base is None:
             return None

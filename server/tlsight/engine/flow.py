@@ -32,7 +32,7 @@ BUDGET = 20_000
 """Steps of one walk: a function of 10,000 branches is walked whole, once."""
 
 
-_LEAST = 50_000
+_LEAST = 30_000
 """Steps that all walks through one function may take together, however small it is."""
 _LONG = 500
 """Steps of a walk backward after which all nodes are asked at once."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from tlsight.engine.callees import called
 from tlsight.engine.correlation import Tests, tests_of
@@ -62,12 +62,12 @@ _TOGETHER = 20_000
 _ADDRESS = 1 << 48
 """The number of a pointer to the object: not null, and no other number."""
 _EXIT = 1
-_NOTHING: frozenset[tuple[str, int]] = frozenset()
 _NOWHERE = -1
 """The step of an object that is never there."""
 
 
 _Key = tuple[int, State]
+_T = TypeVar("_T")
 
 
 class _Named(Ways):
@@ -160,7 +160,8 @@ class Walk:
     # From step to step.
 
     def _on(self, key: _Key, node: Node, state: State) -> Iterator[_Key]:
-        at = key[0]
+        at, came = key
+        here = self.tests.live[at]
         numbers = dict(state.numbers)
         self.numbers.assumed = dict(state.assumed)
         rest = self._rest(at, state)
@@ -183,20 +184,22 @@ class Walk:
             if edge.target == _EXIT:
                 self._ended(key, node, state)
                 continue
+            same = state is came and reached is numbers and tests is came.tests
             live = self.tests.live[edge.target]
-            after = State(
-                state.status,
-                state.holders,
-                frozenset(item for item in reached.items() if item[0] in live)
-                if reached
-                else _NOTHING,
-                frozenset(item for item in tests if item[0] in live) if tests else tests,
-                frozenset(item for item in tags if item[0] in live) if tags else tags,
-                state.assumed,
-                state.valued,
-                state.by,
-                state.place,
-            )
+            if same and tags is came.tags and live is here:
+                after = came
+            else:
+                after = State(
+                    state.status,
+                    state.holders,
+                    _among(frozenset(reached.items()), live),
+                    _among(tests, live),
+                    _among(tags, live),
+                    state.assumed,
+                    state.valued,
+                    state.by,
+                    state.place,
+                )
             step = (edge.target, after)
             if step not in self.parents:
                 self.parents[step] = (key, edge)
@@ -273,8 +276,9 @@ class Walk:
         result = []
         for one in states:
             after: State | None = one
+            changes = at in self.tests.changes
             numbers = dict(one.numbers)
-            if at in self.tests.changes:
+            if changes:
                 self.numbers.assumed = dict(one.assumed)
                 self.numbers.act(at, node, numbers)
                 after = one._replace(tests=self.tests.after(at, one.tests)) if one.tests else one
@@ -284,11 +288,13 @@ class Walk:
                 after = self._given(after, at, node.variable.name, initial, node.span)
             elif node.act is Act.RETURN and node.expr is not None:
                 after = self._returned(after, at, node, node.expr)
-            if after is not None:
+            if after is not None and (changes or after.holders):
                 for name in after.holders:
                     numbers[name] = _ADDRESS
                 known = frozenset(numbers.items())
-                result.append(after._replace(numbers=known) if known != after.numbers else after)
+                after = after._replace(numbers=known) if known != after.numbers else after
+            if after is not None:
+                result.append(after)
         return result
 
     def _is_quiet(self, at: int, state: State) -> bool:
@@ -669,6 +675,11 @@ class Walk:
         """Code that is not known may set what is no local."""
         kept = frozenset(name for name in state.holders if not self._is_shaken(name))
         return state if kept == state.holders else state._replace(holders=kept)
+
+
+def _among(known: frozenset[tuple[str, _T]], live: frozenset[str]) -> frozenset[tuple[str, _T]]:
+    """What is known of those that somebody still asks for."""
+    return frozenset([item for item in known if item[0] in live]) if known else known
 
 
 def _arrivals(stage: Stage, function: int) -> Mapping[int, tuple[State, ...]] | None:

@@ -389,26 +389,28 @@ class Ways:
 
     def value(self, at: int, expr: Expr, numbers: Numbers) -> int | None:
         """The number that an expression has for certain."""
-        if isinstance(expr, (Cast, Evaluated)):
-            return self.value(at, expr.operand if isinstance(expr, Cast) else expr.expr, numbers)
-        if isinstance(expr, Literal):
+        if type(expr) is Literal:
             if expr.kind == "null":
                 return 0
             return int(expr.value) if isinstance(expr.value, int) else None
-        if isinstance(expr, Assign):
-            return self.value(at, expr.value, numbers) if expr.operator == "=" else None
-        if isinstance(expr, Unary):
-            return self._unary(at, expr, numbers)
-        if isinstance(expr, Binary):
+        if type(expr) is Evaluated:
+            return self.value(at, expr.expr, numbers)
+        if type(expr) is Cast:
+            return self.value(at, expr.operand, numbers)
+        if type(expr) is Binary:
             return self._binary(at, expr, numbers)
-        if isinstance(expr, Conditional):
+        if type(expr) is Call:
+            return self._call(at, expr, numbers)
+        if type(expr) is Assign:
+            return self.value(at, expr.value, numbers) if expr.operator == "=" else None
+        if type(expr) is Unary:
+            return self._unary(at, expr, numbers)
+        if type(expr) is Conditional:
             return self._conditional(at, expr, numbers)
-        name = self.named(expr) if not isinstance(expr, Call) else None
+        name = self.named(expr)
         if name is not None and name in numbers:
             return numbers[name]
-        if isinstance(expr, Call):
-            return self._call(at, expr, numbers)
-        if isinstance(expr, Name) and not self._is_local(expr.text):
+        if type(expr) is Name and not self._is_local(expr.text):
             return self._constant(at, expr)
         return None
 

@@ -23,7 +23,9 @@ def remark(unit: Unit, function: Function, span: Span) -> str:
         start = comments[first].span.start
     while last < len(comments):
         gap = unit.data[end : comments[last].span.start]
-        if not _is_beside(gap, lines=int(_calls_nothing(function, comments[last].span.end))):
+        if not _is_beside(gap, lines=1):
+            break
+        if b"\n" in gap and not _calls_nothing(function, comments[last].span.end):
             break
         end = comments[last].span.end
         last += 1
