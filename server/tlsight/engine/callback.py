@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 
 from tlsight.engine.bounds import excesses, is_minded, room
 from tlsight.engine.callees import denoted, reached
+from tlsight.engine.comparisons import NEGATED
 from tlsight.engine.excuses import excuse
 from tlsight.engine.flow import give_up
 from tlsight.engine.match import Match
@@ -36,8 +37,6 @@ from tlsight.finding import Evidence, Finding, Fix, Related, Safety
 from tlsight.ir import Act, Assign, Binary, Call, Cast, Expr, Literal, Name, Unary, Variable, walk
 from tlsight.rule import Callback, Check, Property
 from tlsight.text import Edit, Span
-
-_COMPARISONS = ("==", "!=", "<", ">", "<=", ">=")
 
 
 @dataclass(frozen=True, slots=True)
@@ -326,7 +325,7 @@ def _comparisons(case: _Case, name: str) -> Iterator[Span]:
     function = case.stage.unit.module.functions[case.function]
     for node in function.nodes:
         for expr in node.expressions:
-            if isinstance(expr, Binary) and expr.operator in _COMPARISONS:
+            if isinstance(expr, Binary) and expr.operator in NEGATED:
                 sides = (strip(expr.left), strip(expr.right))
                 for side, other in (sides, sides[::-1]):
                     zero = isinstance(other, Literal) and not other.value

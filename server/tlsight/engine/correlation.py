@@ -12,9 +12,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Union
 
+from tlsight.engine.comparisons import FLIPPED, compare
 from tlsight.engine.deeds import named
 from tlsight.engine.flow import definitions, predecessors
-from tlsight.engine.outcomes import ALL, Outcomes, compare
+from tlsight.engine.outcomes import ALL, Outcomes
 from tlsight.engine.unit import Unit, strip
 from tlsight.ir import (
     Act,
@@ -35,8 +36,6 @@ from tlsight.ir import (
 Outcome = Union[bool, Outcomes]
 Kept = frozenset[tuple[str, Outcome]]
 Tags = frozenset[tuple[str, bool]]
-
-_FLIPPED = {"==": "==", "!=": "!=", "<": ">", ">": "<", "<=": ">=", ">=": "<="}
 
 
 @dataclass(frozen=True, slots=True)
@@ -312,11 +311,11 @@ def _compared(expr: Expr) -> tuple[str, Outcomes] | None:
     if isinstance(expr, (Name, Member)):
         name = named(expr)
         return (f"={name}", frozenset(ALL) - {0}) if name is not None else None
-    if not isinstance(expr, Binary) or expr.operator not in _FLIPPED:
+    if not isinstance(expr, Binary) or expr.operator not in FLIPPED:
         return None
     for side, other, operator in (
         (expr.left, expr.right, expr.operator),
-        (expr.right, expr.left, _FLIPPED[expr.operator]),
+        (expr.right, expr.left, FLIPPED[expr.operator]),
     ):
         side = strip(side)
         if isinstance(side, Assign):

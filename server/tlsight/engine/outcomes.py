@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from tlsight.engine.comparisons import compare
 from tlsight.engine.repairing import COMPARISON
 
 Outcomes = frozenset[int]
@@ -49,18 +50,6 @@ def _satisfying(text: str, universe: Outcomes) -> Outcomes:
         return frozenset()
     number = 0 if found[2] == "null" else int(found[2])
     return frozenset(item for item in universe if compare(item, found[1], number))
-
-
-def compare(item: int, operator: str, number: int) -> bool:
-    """Whether an outcome stands to a number as an operator says."""
-    return {
-        "==": item == number,
-        "!=": item != number,
-        "<": item < number,
-        ">": item > number,
-        "<=": item <= number,
-        ">=": item >= number,
-    }[operator]
 
 
 def outcome(number: int) -> int:

@@ -95,6 +95,10 @@ def _leaked(
             reason = "which branch is compiled decides whether it is released"
             yield from undecided(stage, rule, subject.function, match.span, reason)
             continue
+        if event.kind == "left" and _is_fetched(known, life):
+            reason = "another function here asks for such an object, and releases it"
+            yield from undecided(stage, rule, subject.function, match.span, reason)
+            continue
         variable = _name_of(life, event)
         if event.kind == "left" and (subject.function, event.node, variable) in told_of:
             continue  # the same variable, filled by another call
@@ -127,6 +131,31 @@ def _is_compiled_away(stage: Stage, life: Life, event: Event) -> bool:
         and (target := deed.at("it")) is not None
         and named(target) in life.names
         for node, _, deed in all_deeds(stage).get(life.subject.function, ())
+    )
+
+
+def _is_fetched(known: Custody, life: Life) -> bool:
+    """Whether another function releases such an object, which it has only asked for.
+
+    A function that makes two objects may keep one by the other: `release(of(other))` is right then.
+    """
+    resource = life.subject.resource
+    return resource is not None and any(
+        event.deed is not None and event.deed.resource.id == resource.id
+        for other in known.lives
+        if other.subject.function != life.subject.function
+        for event in other.of("borrowed")
+    )
+
+
+def _is_left_for(known: Custody, life: Life, event: Event) -> bool:
+    """Whether another function leaves such an object to be released so."""
+    return event.deed is not None and any(
+        other.subject.resource is not None
+        and other.subject.resource.id == event.deed.resource.id
+        and other.of("left")
+        for other in known.lives
+        if other.subject.function != life.subject.function
     )
 
 
@@ -215,6 +244,10 @@ def _misused(
             if event.span in done:
                 continue
             done.add(event.span)
+            if check.wrong == "borrowed-freed" and _is_left_for(known, life, event):
+                reason = "another function here makes such an object, and leaves it"
+                yield from undecided(stage, rule, subject.function, event.span, reason)
+                continue
             words = {
                 "variable": event.holder or _name_of(life, event),
                 "call": _spelled(event, subject.spelled),
@@ -313,6 +346,8 @@ def _mismatched(
             continue
         if deed is not None and deed.resource.types and not _is_plain(deed):
             continue
+        if tail(stage.unit.module.functions[function].name) == wanted.release.name:
+            continue  # this is what releases it
         if _is_own_memory(stage, function, target, wanted):
             continue
         if _is_cleaned(stage, function, node, target):

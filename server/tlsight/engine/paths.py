@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from tlsight.engine.callees import called
+from tlsight.engine.comparisons import NEGATED
 from tlsight.engine.flow import budget, give_up, spend
 from tlsight.engine.match import Match
 from tlsight.engine.roles import Stage
@@ -41,7 +42,6 @@ BUDGET = 5_000
 _DEPTH = 3
 """Calls of functions of the unit that are walked through in turn."""
 
-_COMPARISONS = ("==", "!=", "<", ">", "<=", ">=")
 _STEPS = ("++", "--", "p++", "p--", "&")
 
 Numbers = Mapping[str, int]
@@ -126,7 +126,7 @@ def is_measured(stage: Stage, match: Match) -> bool:
     held = {name for node in nodes for name in _held(node, call)}
     return any(
         isinstance(item, Binary)
-        and item.operator in _COMPARISONS
+        and item.operator in NEGATED
         and any(
             _is_of(side, call, held) and isinstance(strip(other), Call)
             for side, other in ((item.left, item.right), (item.right, item.left))
@@ -158,7 +158,7 @@ def _is_asked(node: Node, call: Call, held: Collection[str]) -> bool:
         return True
     return any(
         isinstance(item, Binary)
-        and item.operator in _COMPARISONS
+        and item.operator in NEGATED
         and (_is_of(item.left, call, held) or _is_of(item.right, call, held))
         for item in walk(expr)
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 
+from tlsight.engine.comparisons import NEGATED
 from tlsight.engine.match import Match
 from tlsight.engine.roles import Stage
 from tlsight.engine.unit import strip
@@ -14,9 +15,6 @@ from tlsight.text import Edit, Span
 
 COMPARISON = re.compile(r"(==|!=|<=|>=|<|>)\s*(-?\d+|null)")
 """What a binding says of a result: an operator, and a number or null."""
-NEGATED = {"==": "!=", "!=": "==", ">": "<=", "<=": ">", "<": ">=", ">=": "<"}
-FLIPPED = {"==": "==", "!=": "!=", "<": ">", ">": "<", "<=": ">=", ">=": "<="}
-"""Comparisons, and what they are with their sides exchanged."""
 
 
 def negated(comparison: str) -> str:

@@ -12,16 +12,27 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from tlsight.engine.comparisons import FLIPPED, compare
 from tlsight.engine.deeds import may_end
 from tlsight.engine.excuses import Excuse, excuse
-from tlsight.engine.flow import BUDGET, budget, components, copies, give_up, leading, leaving, spend
+from tlsight.engine.flow import (
+    BUDGET,
+    budget,
+    components,
+    copies,
+    give_up,
+    leading,
+    leaving,
+    rebound,
+    spend,
+)
 from tlsight.engine.index import Index
 from tlsight.engine.match import Match, call_matches, tags_at
 from tlsight.engine.mentioning import chosen, home, mentioned, mentions
-from tlsight.engine.outcomes import ALL, Contract, Outcomes, compare, contract
+from tlsight.engine.outcomes import ALL, Contract, Outcomes, contract
 from tlsight.engine.places import spelling
 from tlsight.engine.remarks import remark
-from tlsight.engine.repairing import FLIPPED, checked, guarded, tested
+from tlsight.engine.repairing import checked, guarded, tested
 from tlsight.engine.report import excused, finding, held, undecided
 from tlsight.engine.roles import Stage, played, playing
 from tlsight.engine.unit import Unit, path, strip
@@ -450,6 +461,8 @@ class _Walk:
     ) -> list[tuple[int, _State]] | Mistake:
         """What follows a node, or the mistake that is there."""
         self.holders = state.holders
+        if again and self.check.wrong == "unclassified" and self._is_repeated():
+            return []
         if again or step.act is Act.EXIT:
             ended = self._left(state)
             return ended if ended is not None else []
@@ -827,9 +840,30 @@ class _Walk:
             return True
         if self.check.wrong == "unreported":
             return step.act is Act.RETURN and step.expr is not None
+        if self._is_told(step):
+            return True
         if step.act is not Act.RETURN or step.expr is None or not state.tested:
             return False
         return any(isinstance(item, (Name, Call)) for item in walk(step.expr))
+
+    def _is_told(self, step: Node) -> bool:
+        """Whether a step hands the result to code of its own, together with what it is of."""
+        subject = self.match.arguments.get(self.check.argument)
+        root = _root(path(subject)) if subject is not None else ""
+        return bool(root) and any(
+            any(self._names_result(item) for item in call.arguments)
+            and any(_root(path(item)) == root for item in call.arguments)
+            for call in step.expressions
+            if isinstance(call, Call) and call is not self.call
+        )
+
+    def _is_repeated(self) -> bool:
+        """Whether the call, when it is made again, is made for the same object."""
+        subject = self.match.arguments.get(self.check.argument)
+        function = self.match.function
+        loops = components(self.unit, function)
+        anew = rebound(self.unit, function, subject, self.home)
+        return subject is not None and all(loops[at] != loops[self.home] for at in anew)
 
     def _leaves(self, step: Node, state: _State) -> bool:
         """Whether a step after a failure is a call that may not come back."""

@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from tlsight.engine.excluding import is_ruled_out
 from tlsight.engine.flow import Definition, definitions, first_reaching, reaching
 from tlsight.engine.index import Index, integer, spelled, tail
 from tlsight.engine.match import call_matches
@@ -273,7 +274,12 @@ class _Reader:
         values: list[Value] = [] if whole else [_unknown(expr, function)]
         for item in reached:
             if item.kind == "value" and item.value is not None:
-                values += self._set(function, item, item.value, name, depth)
+                values += [
+                    value
+                    for value in self._set(function, item, item.value, name, depth)
+                    if value.number is None
+                    or not is_ruled_out(self.unit, function, item.node, name, value.number, node)
+                ]
             elif item.kind == "update" and item.operator == "|=" and item.value is not None:
                 values += self._updated(function, item.node, name, item.value, depth)
             else:

@@ -232,7 +232,7 @@ def _headless(unit: Unit, node: Syntax, inner: Sequence[Syntax], end: int, scope
     statements = Statements(unit, flow, around=len(unit.path(body)))
     before = unit.enclosing
     unit.enclosing = unit.first + index
-    statements.loose(inner)
+    statements.body(inner)
     unit.enclosing = before
     unit.functions[index] = Function(
         "::".join((*scope.names, *name.split("::"))),

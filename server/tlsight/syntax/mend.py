@@ -283,6 +283,28 @@ def _without_call_arguments(text: bytes) -> bytes:
     return bytes(changed)
 
 
+_FIELD_ARGUMENT = re.compile(rb"(?<=[(,])(\s*)(\.[A-Za-z_]\w*\s*=)(?!=)(\s*\{)?")
+_LAST_COMMA = re.compile(rb",(?=\s*\)\Z)")
+
+
+def _with_plain_arguments(text: bytes) -> bytes:
+    """Read `INIT(a, .b = c, .d = {e},)` as a call with values: the macro fills a record."""
+
+    def plain(call: bytes) -> bytes:
+        changed = bytearray(_LAST_COMMA.sub(b" ", call))
+        at = call.index(b"(") + 1
+        while at < len(call):
+            found = _FIELD_ARGUMENT.match(call, at)
+            if found is not None:
+                word = b"(T)" if found.group(3) else b""
+                changed[found.start(2) : found.end(2)] = word.ljust(len(found.group(2)))
+                at = found.end(2)
+            at = (closing(call, at) or len(call)) if call[at : at + 1] in (b"(", b"{") else at + 1
+        return bytes(changed)
+
+    return _over_calls(text, _SHOUT_CALL, plain)
+
+
 def _once(mend: Callable[[bytes], bytes]) -> Callable[[bytes], Iterator[bytes]]:
     def candidates(text: bytes) -> Iterator[bytes]:
         yield mend(text)
@@ -304,6 +326,7 @@ MENDS: tuple[Callable[[bytes], Iterator[bytes]], ...] = (
     _once(_without_string_suffixes),
     _once(_without_member_pointers),
     _once(_without_ranges),
+    _once(_with_plain_arguments),
     _without_one_word,
     _once(_without_attributes),
     _once(_without_call_arguments),

@@ -220,11 +220,13 @@ def is_closed(text: bytes | bytearray, offset: int) -> bool:
 def closing(text: bytes | bytearray, opening: int) -> int | None:
     """The offset after the bracket that closes the one at `opening`, if it is closed."""
     depth = 0
-    for match in _ROUND.finditer(text, opening):
-        depth += 1 if match.group() == b"(" else -1
+    kind = bytes(text[opening : opening + 1])
+    for match in (_CURLY if kind == b"{" else _ROUND).finditer(text, opening):
+        depth += 1 if match.group() in b"({" else -1
         if depth == 0:
             return match.end()
     return None
 
 
 _ROUND = re.compile(rb"[()]")
+_CURLY = re.compile(rb"[{}]")

@@ -166,7 +166,7 @@ class Statements:
         if handler is not None:
             handler(self, node)
         elif node.is_named and node.type not in _IGNORED:
-            self._unknown(node)
+            self._pieces([node])
 
     def statement_expression(self, node: Syntax) -> Expr:
         """Lower all but the last statement of a GNU statement expression; the last is its value."""
@@ -408,16 +408,6 @@ class Statements:
         else:
             self.flow.link(self.flow.ends, EXIT)
         self.flow.ends = []
-
-    def loose(self, nodes: Sequence[Syntax]) -> None:
-        """Effect: lower the body of a function that the grammar took to pieces."""
-        before = self.unit.statement_expression
-        self.unit.statement_expression = self.statement_expression
-        try:
-            self._pieces(nodes)
-        finally:
-            self.unit.statement_expression = before
-        self.finish()
 
     def _unknown(self, node: Syntax) -> None:
         """Effect: lower what can be read of a node that is no statement."""
