@@ -13,9 +13,9 @@ from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from tlsight.engine.callees import called
-from tlsight.engine.comparisons import FLIPPED, NEGATED
 from tlsight.engine.flow import definitions, give_up, reaching
 from tlsight.engine.places import number, spelling
+from tlsight.engine.relational import FLIPPED, NEGATED
 from tlsight.engine.roles import Stage
 from tlsight.engine.unit import last_name, path, strip
 from tlsight.engine.widths import is_unsigned, of_type

@@ -12,7 +12,6 @@ from dataclasses import dataclass, replace
 
 from tlsight.engine.bounds import excesses, is_minded, room
 from tlsight.engine.callees import denoted, reached
-from tlsight.engine.comparisons import NEGATED
 from tlsight.engine.excuses import excuse
 from tlsight.engine.flow import give_up
 from tlsight.engine.match import Match
@@ -28,6 +27,7 @@ from tlsight.engine.origin import (
 )
 from tlsight.engine.outcomes import contract, outcome
 from tlsight.engine.paths import Ending, endings
+from tlsight.engine.relational import NEGATED
 from tlsight.engine.report import excused, finding, held, undecided
 from tlsight.engine.roles import Stage, played
 from tlsight.engine.shapes import shaped

@@ -12,16 +12,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Union
 
-from tlsight.engine.comparisons import FLIPPED, compare
 from tlsight.engine.deeds import named
-from tlsight.engine.flow import definitions, predecessors
+from tlsight.engine.flow import components, definitions, predecessors
 from tlsight.engine.outcomes import ALL, Outcomes
+from tlsight.engine.relational import FLIPPED, compare
 from tlsight.engine.unit import Unit, strip
 from tlsight.ir import (
     Act,
     Assign,
     Binary,
     Call,
+    Case,
     Conditional,
     Evaluated,
     Expr,
@@ -54,6 +55,8 @@ class Tests:
 
     of: Mapping[int, _Test]
     """By step."""
+    cases: Mapping[int, Mapping[int, _Test]]
+    """By step that switches, and the identity of a case's value: whether it is that one."""
     conditions: Mapping[int, _Test]
     """Conditions inside expressions that were tested in earlier steps, by identity."""
     looks: Mapping[str, frozenset[str]]
@@ -69,12 +72,14 @@ class Tests:
     live: tuple[frozenset[str], ...]
     """For each step, what is still asked for from there on: names, keys and conditions."""
 
-    def told(self, at: int, holds: bool, kept: Kept) -> Kept | None:
-        """What is known past a test that came out one way; None if it cannot."""
+    def told(self, at: int, when: bool | tuple[Case, ...], kept: Kept) -> Kept | None:
+        """What is known past a test or switch that came out one way; None if it cannot."""
+        if not isinstance(when, bool):
+            return self._switched(at, when, kept)
         test = self.of.get(at)
         if test is None:
             return kept
-        told = test.holds if holds else test.fails
+        told = test.holds if when else test.fails
         known = dict(kept)
         if test.key in known:
             had = known[test.key]
@@ -84,6 +89,19 @@ class Tests:
             if not told:
                 return None
         known[test.key] = told
+        return frozenset(known.items())
+
+    def _switched(self, at: int, when: tuple[Case, ...], kept: Kept) -> Kept | None:
+        values = self.cases.get(at)
+        if values is None:
+            return kept
+        here = {id(case.value) for case in when}
+        known = dict(kept)
+        for value, test in values.items():
+            if value not in here or len(when) == 1:
+                told = value in here
+                if known.setdefault(test.key, told) != told:
+                    return None
         return frozenset(known.items())
 
     def came_out(self, condition: Expr, kept: Kept) -> bool | None:
@@ -137,6 +155,7 @@ def _tests_of(unit: Unit, function: int) -> Tests:
     nodes = unit.module.functions[function].nodes
     found: dict[int, _Test] = {}
     inner: dict[int, _Test] = {}
+    cases: dict[int, dict[int, _Test]] = {}
     names: set[str] = set()
     forks: Counter[str] = Counter()
     homes: dict[int, int] = {}
@@ -147,7 +166,9 @@ def _tests_of(unit: Unit, function: int) -> Tests:
             continue
         if node.act in (Act.TEST, Act.SWITCH) and node.expr is not None:
             names |= _names_in(node.expr)
-            if not node.loop and node.act is Act.TEST:
+            if node.act is Act.SWITCH:
+                cases[at] = _cases(unit, node, node.expr)
+            elif not node.loop or _is_counted(unit, function, at, node.expr):
                 found[at] = _test(unit, node.expr)
         for item in node.expressions:
             if isinstance(item, Evaluated):
@@ -158,6 +179,7 @@ def _tests_of(unit: Unit, function: int) -> Tests:
                 names |= _names_in(item.condition)
     counts = Counter(test.key for test in found.values())
     counts.update({test.key for test in inner.values()})
+    counts.update(test.key for values in cases.values() for test in values.values())
     changes: dict[int, set[str]] = {}
     for name, items in definitions(unit, function).items():
         for definition in items:
@@ -167,11 +189,18 @@ def _tests_of(unit: Unit, function: int) -> Tests:
     repeated = frozenset(condition for condition, count in forks.items() if count > 2)
     kept = {at: test for at, test in found.items() if counts[test.key] > 1}
     inside = {at: test for at, test in inner.items() if counts[test.key] > 1}
-    every = (*kept.values(), *inside.values())
+    chosen = {
+        at: repeating
+        for at, values in cases.items()
+        if (repeating := {item: test for item, test in values.items() if counts[test.key] > 1})
+    }
+    several = (test for values in chosen.values() for test in values.values())
+    every = (*kept.values(), *several, *inside.values())
     looks = {test.key: test.names for test in reversed(every)}
-    asked, ended = _asked(unit, function, kept, inside, names, repeated)
+    asked, ended = _asked(unit, function, kept, chosen, inside, names, repeated)
     return Tests(
         kept,
+        chosen,
         inside,
         looks,
         {at: frozenset(items) for at, items in changes.items()},
@@ -182,10 +211,43 @@ def _tests_of(unit: Unit, function: int) -> Tests:
     )
 
 
+def _cases(unit: Unit, node: Node, subject: Expr) -> dict[int, _Test]:
+    """What each case of a switch says, but for numbers, which are known otherwise."""
+    names = frozenset(_names_in(subject))
+    return {
+        id(case.value): _Test(
+            f"{_text(unit, subject)}=={_text(unit, case.value)}", True, False, names
+        )
+        for edge in node.next
+        if isinstance(edge.when, tuple)
+        for case in edge.when
+        if case.value is not None and not isinstance(strip(case.value), Literal)
+    }
+
+
+def _is_counted(unit: Unit, function: int, at: int, test: Expr) -> bool:
+    """Whether a loop changes by itself what its test looks at, which nobody else can change.
+
+    Any other loop goes on until something happens that is not seen: its test says nothing.
+    """
+    names = _names_in(test)
+    if any(isinstance(item, Call) for item in parts(test)):
+        return False
+    if not all(unit.is_local(function, name.partition(".")[0]) for name in names):
+        return False
+    loops = components(unit, function)
+    return any(
+        item.kind != "touch" and loops[item.node] == loops[at]
+        for name in names
+        for item in definitions(unit, function).get(name, ())
+    )
+
+
 def _asked(
     unit: Unit,
     function: int,
     tests: Mapping[int, _Test],
+    cases: Mapping[int, Mapping[int, _Test]],
     conditions: Mapping[int, _Test],
     names: set[str],
     repeated: frozenset[str],
@@ -194,13 +256,15 @@ def _asked(
     asked: dict[int, set[str]] = {}
     ended: dict[int, set[str]] = {}
     by_name: dict[str, set[str]] = {}
-    for test in (*tests.values(), *conditions.values()):
+    switched = (test for values in cases.values() for test in values.values())
+    for test in (*tests.values(), *switched, *conditions.values()):
         for name in test.names:
             by_name.setdefault(name, set()).add(test.key)
     for at, node in enumerate(unit.module.functions[function].nodes):
         mine = {tag.condition for tag in node.tags if tag.condition in repeated}
         if at in tests:
             mine.add(tests[at].key)
+        mine |= {test.key for test in cases.get(at, {}).values()}
         for item in node.everything:
             if isinstance(item, (Name, Member)):
                 word = named(item)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from tlsight.engine.comparisons import FLIPPED, compare
 from tlsight.engine.flow import definitions
+from tlsight.engine.relational import FLIPPED, compare
 from tlsight.engine.unit import Unit, path, strip
 from tlsight.ir import Act, Assign, Binary, Expr, Literal, Member, Name, Unary
 

@@ -11,8 +11,8 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from tlsight.engine.comparisons import NEGATED
 from tlsight.engine.index import tail
+from tlsight.engine.relational import NEGATED
 from tlsight.engine.roles import Stage, is_known
 from tlsight.engine.unit import last_name, path, strip
 from tlsight.engine.values import possible

@@ -176,8 +176,8 @@ class Walk:
             if reached is None:
                 continue
             tests = state.tests
-            if node.act is Act.TEST and isinstance(edge.when, bool) and node.expr is not None:
-                told = self.tests.told(at, edge.when, tests)
+            if node.act in (Act.TEST, Act.SWITCH):
+                told = self.tests.told(at, () if edge.when is None else edge.when, tests)
                 if told is None:
                     continue
                 tests = told

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tlsight.engine.comparisons import compare
+from tlsight.engine.relational import compare
 from tlsight.engine.repairing import COMPARISON
 
 Outcomes = frozenset[int]

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from tlsight.engine.callees import called
-from tlsight.engine.comparisons import NEGATED
 from tlsight.engine.flow import budget, give_up, spend
 from tlsight.engine.match import Match
+from tlsight.engine.relational import NEGATED
 from tlsight.engine.roles import Stage
 from tlsight.engine.unit import Unit, path, strip
 from tlsight.engine.values import possible

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections import Counter
 
-from tlsight.engine.comparisons import NEGATED
 from tlsight.engine.match import Match
+from tlsight.engine.relational import NEGATED
 from tlsight.engine.roles import Stage
 from tlsight.engine.unit import strip
 from tlsight.finding import Fix, Safety

@@ -12,7 +12,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from tlsight.engine.comparisons import FLIPPED, compare
 from tlsight.engine.deeds import may_end
 from tlsight.engine.excuses import Excuse, excuse
 from tlsight.engine.flow import (
@@ -31,6 +30,7 @@ from tlsight.engine.match import Match, call_matches, tags_at
 from tlsight.engine.mentioning import chosen, home, mentioned, mentions
 from tlsight.engine.outcomes import ALL, Contract, Outcomes, contract
 from tlsight.engine.places import spelling
+from tlsight.engine.relational import FLIPPED, compare
 from tlsight.engine.remarks import remark
 from tlsight.engine.repairing import checked, guarded, tested
 from tlsight.engine.report import excused, finding, held, undecided

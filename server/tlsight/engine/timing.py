@@ -22,6 +22,7 @@ from tlsight.engine.report import finding, held
 from tlsight.engine.roles import Stage, playing
 from tlsight.engine.taint import operators
 from tlsight.engine.unit import last_name, strip
+from tlsight.engine.values import possible
 from tlsight.finding import Evidence, Finding, Fix, Related
 from tlsight.ir import Binary, Braces, Call, Expr, Literal, Name, parts
 from tlsight.rule import Check, Property
@@ -161,8 +162,12 @@ def _is_constant(stage: Stage, match: Match, side: Expr) -> bool:
             return isinstance(strip(found.initial), (Literal, Braces))
         if found is None and stage.index.names_constant(inner.text):
             return True
-        return found is None and inner.text.isupper()
-    return isinstance(inner, Call) and not inner.arguments
+        if found is None:
+            return inner.text.isupper()
+    elif isinstance(inner, Call) and not inner.arguments:
+        return True
+    values = possible(stage.index, stage.unit, match.function, match.node, side)
+    return bool(values) and all(value.kind == "text" or value.content for value in values)
 
 
 _FEW = 6

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import combinations
 
 from tlsight.engine.excluding import is_ruled_out
 from tlsight.engine.flow import Definition, definitions, first_reaching, reaching
@@ -17,7 +18,7 @@ from tlsight.engine.index import Index, integer, spelled, tail
 from tlsight.engine.match import call_matches
 from tlsight.engine.releases import is_cut_down
 from tlsight.engine.tables import chosen
-from tlsight.engine.unit import Unit, last_name, path
+from tlsight.engine.unit import Unit, contradict, last_name, path
 from tlsight.finding import Related
 from tlsight.ir import (
     Act,
@@ -536,8 +537,12 @@ class _Reader:
             for number, item in enumerate(self.unit.module.functions)
             if name and tail(item.name) == name and _may_call(self.unit, expr, item)
         ]
-        if len(callees) == 1 and depth < 4:
-            return self._returned(expr, function, callees[0][0], callees[0][1], depth)
+        if callees and depth < 4 and _are_alternatives([item for _, item in callees]):
+            return [
+                value
+                for number, item in callees
+                for value in self._returned(expr, function, number, item, depth)
+            ]
         return [Value(expr.span, function, "object", expr=expr)]
 
     def _returned(
@@ -570,6 +575,11 @@ class _Reader:
         if not constant:
             return [_unknown(expr, function)]
         return [Value(expr.span, function, "bytes", content=True, number=None, expr=expr)]
+
+
+def _are_alternatives(functions: Sequence[Function]) -> bool:
+    """Whether only one of some functions can be compiled: they stand in branches of an `#if`."""
+    return all(contradict(one.tags, two.tags) for one, two in combinations(functions, 2))
 
 
 _STRING = re.compile(r'"((?:[^"\\]|\\.)*)"')

@@ -1,4 +1,4 @@
-"""The operators that compare numbers."""
+"""The relational operators, as C and C++ have them."""
 
 from __future__ import annotations
 
