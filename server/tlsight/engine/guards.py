@@ -37,6 +37,8 @@ from tlsight.ir import (
 )
 from tlsight.text import Span
 
+_EXIT = 1
+"""The exit of every graph."""
 _DEPTH = 3
 """Callers of callers that are looked at."""
 
@@ -152,13 +154,24 @@ def _test(stage: Stage, function: int, node: int) -> Guard | None:
 
 
 def past(stage: Stage, function: int, node: int) -> Iterator[tuple[int, Expr]]:
-    """The tests past which alone a step is reached, whichever way they went."""
+    """The tests past which alone a step is reached, and on whose outcome that depends.
+
+    So it does where one outcome never leads there, or may still lead out of the function before.
+    """
     nodes = stage.unit.module.functions[function].nodes
     for at, test in enumerate(nodes):
-        if test.act is Act.TEST and test.expr is not None and not test.loop:
-            ways = ({(at, edge)} for edge in test.next)
-            if at != node and any(node not in _reached(nodes, frozenset(way)) for way in ways):
-                yield at, test.expr
+        if test.act is not Act.TEST or test.expr is None or test.loop or at == node:
+            continue
+        ways = [(at, edge) for edge in test.next]
+        if node in _reached(nodes, frozenset(ways)):
+            continue
+        before = frozenset((number, edge) for number in (at, node) for edge in nodes[number].next)
+        if any(
+            node not in _reached(nodes, frozenset((way,)))
+            or _EXIT in _reached(nodes, before, way[1].target)
+            for way in ways
+        ):
+            yield at, test.expr
 
 
 def _choices(stage: Stage, function: int) -> dict[tuple[int, Edge], Guard]:
@@ -177,10 +190,12 @@ def _choices(stage: Stage, function: int) -> dict[tuple[int, Edge], Guard]:
     return known
 
 
-def _reached(nodes: tuple[Node, ...], without: frozenset[tuple[int, Edge]]) -> set[int]:
-    """The nodes that are reached from the entry without some edges."""
-    seen = {0}
-    waiting = [0]
+def _reached(
+    nodes: tuple[Node, ...], without: frozenset[tuple[int, Edge]], start: int = 0
+) -> set[int]:
+    """The nodes that are reached from one, the entry if not said, without some edges."""
+    seen = {start}
+    waiting = [start]
     while waiting:
         at = waiting.pop()
         for edge in nodes[at].next:
