@@ -27,6 +27,8 @@ _AROUND = ("parenthesized_expression", "condition_clause")
 _SAID = re.compile(r"(?P<slot>[\w-]+) of (?P<call>[\w:~]+) is .*", re.DOTALL)
 """What evidence says of an argument."""
 _TESTED = re.compile(r"the result of (?P<call>[\w:~]+) is tested")
+_SETTLED = "settles it"
+"""How evidence ends that is no test, but a role that the page names in `unless`."""
 _CONSTANT = re.compile(r"[A-Z]\w*(?:::\w+)*|true|false|-?\d+")
 _SET_AND_TESTED = 3
 """Mentions of a variable that is declared, set and tested."""
@@ -74,6 +76,16 @@ def is_found(item: Break, before: Report, after: Report) -> bool:
     return sum(finding.rule == item.rule for finding in after.findings) > old
 
 
+def is_settled(item: Break, after: Report) -> bool:
+    """Whether something else that the page names settles the place, which so is right as before."""
+    return any(
+        known.rule == item.rule
+        and known.span.start == item.place.start
+        and known.message.endswith(_SETTLED)
+        for known in after.evidence
+    )
+
+
 def _parsed(data: bytes, language: str) -> Node:
     parser = tree_sitter.Parser(tree_sitter.Language(_LANGUAGES[language]))
     return parser.parse(data).root_node
@@ -90,6 +102,8 @@ def _ways(
             return  # every number but 0 is success
         yield from _whole("weaken the test", [_weakened(root, data, place) for place in places])
     elif rule.kind == "result" and mistakes & {"unchecked", "used-unguarded", "data-unguarded"}:
+        if not _TESTED.fullmatch(item.message):
+            return  # what is shown is no test
         yield from _whole("drop the test", [_dropped_test(root, data, place) for place in places])
     elif rule.kind == "typestate" and any(check.past for check in rule.checks):
         return  # what must stand between is not where the evidence is

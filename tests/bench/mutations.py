@@ -17,7 +17,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "corpus")]
 
-from mutation import Break, breaks, is_found  # noqa: E402
+from mutation import Break, breaks, is_found, is_settled  # noqa: E402
 from pages import analyst, blocks, rulebook  # noqa: E402
 from tlsight.analysis import Analyst  # noqa: E402
 
@@ -108,8 +108,13 @@ def _broken(
     before = one.final(path, data, True)
     found = breaks(rulebook(), before, data, language)
     for item in found if most is None else found[:: max(1, len(found) // most)]:
-        at_once = is_found(item, before, one.first(path, item.data))
-        yield item, at_once or is_found(item, before, one.final(path, item.data))
+        if is_found(item, before, one.first(path, item.data)):
+            yield item, True
+            continue
+        after = one.final(path, item.data, True)
+        found_then = is_found(item, before, after)
+        if found_then or not is_settled(item, after):
+            yield item, found_then
     one.close(path)
 
 
