@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
 from tlsight.engine.callees import called
 from tlsight.engine.correlation import Tests, tests_of
@@ -32,7 +32,8 @@ from tlsight.engine.deeds import (
 )
 from tlsight.engine.flow import is_in_loop, leading
 from tlsight.engine.life import Event, Life, State, Status, Subject
-from tlsight.engine.paths import Ways
+from tlsight.engine.looks import looks, stores
+from tlsight.engine.paths import Numbers, Ways
 from tlsight.engine.roles import Stage
 from tlsight.engine.unit import Unit, bare, last_name, strip
 from tlsight.ir import (
@@ -62,6 +63,8 @@ _TOGETHER = 20_000
 _ADDRESS = 1 << 48
 """The number of a pointer to the object: not null, and no other number."""
 _EXIT = 1
+_BEHIND = "*"
+"""Before the name of a pointer: the number that it leads to."""
 _NOWHERE = -1
 """The step of an object that is never there."""
 
@@ -74,7 +77,16 @@ class _Named(Ways):
     """Numbers by plain names: what is behind a pointer is another thing than the pointer."""
 
     def named(self, expr: Expr) -> str | None:
-        return named(expr)
+        inner = strip(expr)
+        if isinstance(inner, Unary) and inner.operator == "*":
+            pointer = named(inner.operand)
+            return None if pointer is None else _BEHIND + pointer
+        return named(inner)
+
+    def value(self, at: int, expr: Expr, numbers: Numbers) -> int | None:
+        if isinstance(expr, Unary) and expr.operator == "*":
+            return numbers.get(self.named(expr) or "")
+        return super().value(at, expr, numbers)
 
 
 @dataclass
@@ -96,8 +108,9 @@ class Walk:
         self.nodes = self.around.nodes
         self.numbers = _Named(stage, subject.function, 1)
         self.tests: Tests = tests_of(stage.unit, subject.function)
+        self.stores = stores(stage.unit, subject.function)
         self.exposed = exposed(stage, subject.function)
-        self.looks = _looks(stage.unit, subject.function)
+        self.looks = looks(stage.unit, subject.function)
         self.loud: frozenset[int] = frozenset((subject.node,))
         """The steps that are never passed over."""
         self.parents: dict[_Key, tuple[_Key, Edge] | None] = {}
@@ -276,7 +289,7 @@ class Walk:
         result = []
         for one in states:
             after: State | None = one
-            changes = at in self.tests.changes
+            changes = at in self.tests.changes or at in self.stores
             numbers = dict(one.numbers)
             if changes:
                 self.numbers.assumed = dict(one.assumed)
@@ -679,7 +692,9 @@ class Walk:
 
 def _among(known: frozenset[tuple[str, _T]], live: frozenset[str]) -> frozenset[tuple[str, _T]]:
     """What is known of those that somebody still asks for."""
-    return frozenset([item for item in known if item[0] in live]) if known else known
+    return (
+        frozenset([item for item in known if item[0].lstrip(_BEHIND) in live]) if known else known
+    )
 
 
 def _arrivals(stage: Stage, function: int) -> Mapping[int, tuple[State, ...]] | None:
@@ -691,42 +706,6 @@ def _arrivals(stage: Stage, function: int) -> Mapping[int, tuple[State, ...]] | 
     known = stage.unit.cache[key]
     assert known is None or isinstance(known, dict)
     return known
-
-
-class _Look(NamedTuple):
-    """What there is to see in one step."""
-
-    items: tuple[Expr, ...]
-    names: frozenset[str]
-    """The variables and fields that it names, and the one that it declares."""
-    calls: bool
-    leaves: bool
-    """Whether it may be the last of its way."""
-
-
-def _looks(unit: Unit, function: int) -> tuple[_Look, ...]:
-    key = ("looks", function)
-    known = unit.cache.get(key)
-    if known is None:
-        nodes = unit.module.functions[function].nodes
-        known = unit.cache[key] = tuple(_look(unit, node) for node in nodes)
-    assert isinstance(known, tuple)
-    return known
-
-
-def _look(unit: Unit, node: Node) -> _Look:
-    items = node.expressions
-    whole = node.everything
-    names = {
-        name
-        for item in whole
-        if isinstance(item, (Name, Member)) and (name := named(item)) is not None
-    }
-    if node.act is Act.DECLARE and node.variable is not None:
-        names.add(node.variable.name)
-    calls = [item for item in items if isinstance(item, Call)]
-    leaves = any(may_leave(unit, call) for call in calls)
-    return _Look(items, frozenset(names), bool(calls), leaves)
 
 
 def has_lost_sight(unit: Unit, function: int) -> bool:

@@ -302,6 +302,7 @@ class Ways:
             numbers.pop(self.named(expr.operand) or "", None)
         elif isinstance(expr, Call):
             for number, argument in enumerate(expr.arguments):
+                numbers.pop(f"*{self.named(argument)}", None)
                 if (name := self.named(argument)) in numbers and self._is_written(expr, number):
                     numbers.pop(name or "", None)
 
@@ -312,6 +313,7 @@ class Ways:
 
     def _set(self, at: int, name: str, value: Expr | None, numbers: dict[str, int]) -> None:
         number = self.value(at, value, numbers) if value is not None else None
+        numbers.pop(f"*{name}", None)
         if number is None:
             numbers.pop(name, None)
         else:
