@@ -26,7 +26,7 @@ from tlsight.rulebook import load
 from tlsight.syntax import Hints, parse, read
 from tlsight.text import Lines
 
-SHAPES = ("flat", "nested", "loop")
+SHAPES = ("flat", "nested", "loop", "plain", "switch")
 LANGUAGES = ("c", "cpp")
 PER_PIECE = 20
 """Branches of a piece, `case` labels and parts of conditions counted."""
@@ -48,7 +48,8 @@ class Large:
 def large(shape: str, language: str, branches: int) -> Large:
     """A text of this shape; `flat` pieces follow each other, `nested` ones stand in each other.
 
-    In the `loop` shape all stand in one loop, from which jumps lead out and back.
+    In the `loop` shape all stand in one loop, from which jumps lead out and back. The `plain` shape
+    and that of one `switch` have hardly any calls: what most long functions are like.
     """
     lines = [*_HEAD[language]]
     mistakes: list[tuple[str, int]] = []
@@ -65,8 +66,12 @@ def large(shape: str, language: str, branches: int) -> Large:
         put("    if (!running && total > 9) break;")
     pieces = max(1, branches // PER_PIECE)
     closing: list[str] = []
+    if shape == "switch":
+        put("    switch (mode) {")
+        closing.append("    }")
     for number in range(pieces):
-        for text, rule in _piece(number, language):
+        simple = _SIMPLE.get(shape)
+        for text, rule in simple(number) if simple else _piece(number, language):
             put(text, rule)
         if shape == "nested":
             put(f"    if (total != {number}) {{")
@@ -179,6 +184,26 @@ def _piece(number: int, language: str) -> Iterator[tuple[str, str]]:
         yield "    SSL_CTX_set_min_proto_version(context, TLS1_VERSION);", "weak-protocol-version"
     yield f"next_{number}:", ""
     yield "    if (mode == 7 ? total > 3 : count > 5) total ^= mode;", ""
+
+
+def _plain(number: int) -> Iterator[tuple[str, str]]:
+    """Twenty branches without a call; every eighth piece has a mistake."""
+    for branch in range(number * PER_PIECE, (number + 1) * PER_PIECE, 2):
+        yield f"    if (mode == {branch} && total > {branch}) total += {branch % 7};", ""
+    if number % 8 == 0:
+        yield "    RAND_bytes(copy, 16);", "result-unchecked"
+
+
+def _cases(number: int) -> Iterator[tuple[str, str]]:
+    """Twenty cases; every eighth piece has a mistake."""
+    for case in range(number * PER_PIECE, (number + 1) * PER_PIECE):
+        yield f"    case {case}: total += {case % 7};", ""
+        if case % (8 * PER_PIECE) == 0:
+            yield "        RAND_bytes(copy, 16);", "result-unchecked"
+        yield "        break;", ""
+
+
+_SIMPLE = {"plain": _plain, "switch": _cases}
 
 
 def main() -> int:

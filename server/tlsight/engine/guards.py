@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import NamedTuple
 
 from tlsight.engine.index import tail
@@ -269,6 +270,7 @@ def _compared(stage: Stage, function: int, at: int, test: Binary, holds: bool) -
     return test.operator == "&" and holds and any(_WEAKER.search(word) for word in flags)
 
 
+@lru_cache(maxsize=4096)
 def _is_off(words: tuple[str, ...]) -> bool:
     """Whether a word stands for the choice of something weaker."""
     return any(_WEAKER.search(word) or _OFF.search(word) for word in words)
@@ -300,6 +302,7 @@ def _words(expr: Expr) -> tuple[str, ...]:
     return (_plain(tail(expr.text)),) if isinstance(expr, Name) else ()
 
 
+@lru_cache(maxsize=4096)
 def _plain(name: str) -> str:
     """`allowSelfSigned`, `--allow-self-signed` and `ALLOW_SELF_SIGNED` alike."""
     parted = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name)
