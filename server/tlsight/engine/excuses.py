@@ -128,8 +128,9 @@ def _own(stage: Stage, match: Match, name: str) -> bool:
     function = stage.unit.module.functions[match.function]
     if any(item.name == root for item in function.parameters):
         return False
-    if root not in stage.unit.variables[match.function]:
-        return False
+    declared = stage.unit.variables[match.function].get(root, ())
+    if not declared or any("[" in item.type for item in declared):
+        return False  # an array is data, and no object
     given = definitions(stage.unit, match.function).get(root, ())
     if any(item.value is not None and isinstance(strip(item.value), Member) for item in given):
         return False
