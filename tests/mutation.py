@@ -80,7 +80,7 @@ def is_settled(item: Break, after: Report) -> bool:
     """Whether something else that the page names settles the place, which so is right as before."""
     return any(
         known.rule == item.rule
-        and known.span.start == item.place.start
+        and known.span.start <= item.place.start < known.span.end
         and known.message.endswith(_SETTLED)
         for known in after.evidence
     )
