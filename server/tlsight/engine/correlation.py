@@ -15,7 +15,7 @@ from typing import Union
 from tlsight.engine.deeds import named
 from tlsight.engine.flow import components, definitions, predecessors
 from tlsight.engine.outcomes import ALL, Outcomes
-from tlsight.engine.relational import FLIPPED, compare
+from tlsight.engine.relational import FLIPPED, NEGATED, compare
 from tlsight.engine.unit import Unit, strip
 from tlsight.ir import (
     Act,
@@ -47,6 +47,8 @@ class _Test:
     holds: Outcome
     fails: Outcome
     names: frozenset[str]
+    subject: str = ""
+    """What is compared with a constant by its name: it is no other constant then."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,8 @@ class Tests:
     """By step that switches, and the identity of a case's value: whether it is that one."""
     conditions: Mapping[int, _Test]
     """Conditions inside expressions that were tested in earlier steps, by identity."""
+    rivals: Mapping[str, frozenset[str]]
+    """By key, those that do not hold where it holds: the same, compared with other constants."""
     looks: Mapping[str, frozenset[str]]
     """The names that the tests of a key look at."""
     changes: Mapping[int, frozenset[str]]
@@ -89,6 +93,14 @@ class Tests:
             if not told:
                 return None
         known[test.key] = told
+        return self._excluding(known, test.key)
+
+    def _excluding(self, known: dict[str, Outcome], key: str) -> Kept | None:
+        """What follows where a key holds, or does not; None if that cannot be."""
+        if known[key] is True:
+            for rival in self.rivals.get(key, ()):
+                if known.setdefault(rival, False) is not False:
+                    return None
         return frozenset(known.items())
 
     def _switched(self, at: int, when: tuple[Case, ...], kept: Kept) -> Kept | None:
@@ -96,13 +108,16 @@ class Tests:
         if values is None:
             return kept
         here = {id(case.value) for case in when}
-        known = dict(kept)
         for value, test in values.items():
             if value not in here or len(when) == 1:
-                told = value in here
-                if known.setdefault(test.key, told) != told:
+                known = dict(kept)
+                if known.setdefault(test.key, value in here) != (value in here):
                     return None
-        return frozenset(known.items())
+                after = self._excluding(known, test.key)
+                if after is None:
+                    return None
+                kept = after
+        return kept
 
     def came_out(self, condition: Expr, kept: Kept) -> bool | None:
         """How a condition came out that was tested before; None if that is not known."""
@@ -187,6 +202,8 @@ def _tests_of(unit: Unit, function: int) -> Tests:
                 changes.setdefault(definition.node, set()).add(name)
     names |= _sources(unit, function, names)
     repeated = frozenset(condition for condition, count in forks.items() if count > 2)
+    rivals = _rivals([*found.values(), *(test for one in cases.values() for test in one.values())])
+    counts.update(list(rivals))
     kept = {at: test for at, test in found.items() if counts[test.key] > 1}
     inside = {at: test for at, test in inner.items() if counts[test.key] > 1}
     chosen = {
@@ -202,6 +219,7 @@ def _tests_of(unit: Unit, function: int) -> Tests:
         kept,
         chosen,
         inside,
+        rivals,
         looks,
         {at: frozenset(items) for at, items in changes.items()},
         frozenset(names),
@@ -216,13 +234,37 @@ def _cases(unit: Unit, node: Node, subject: Expr) -> dict[int, _Test]:
     names = frozenset(_names_in(subject))
     return {
         id(case.value): _Test(
-            f"{_text(unit, subject)}=={_text(unit, case.value)}", True, False, names
+            f"{_text(unit, subject)}=={_text(unit, case.value)}",
+            True,
+            False,
+            names,
+            _text(unit, subject) if _is_constant(case.value) else "",
         )
         for edge in node.next
         if isinstance(edge.when, tuple)
         for case in edge.when
         if case.value is not None and not isinstance(strip(case.value), Literal)
     }
+
+
+def _rivals(tests: Sequence[_Test]) -> Mapping[str, frozenset[str]]:
+    """The keys that exclude each other, each with the others."""
+    by_subject: dict[str, set[str]] = {}
+    for test in tests:
+        if test.subject:
+            by_subject.setdefault(test.subject, set()).add(test.key)
+    return {
+        key: frozenset(keys - {key})
+        for keys in by_subject.values()
+        if len(keys) > 1
+        for key in keys
+    }
+
+
+def _is_constant(expr: Expr) -> bool:
+    """Whether an expression is a constant by its name; of two, it is taken for two numbers."""
+    inner = strip(expr)
+    return isinstance(inner, Name) and inner.text.isupper()
 
 
 def _is_counted(unit: Unit, function: int, at: int, test: Expr) -> bool:
@@ -331,6 +373,10 @@ def _sources(unit: Unit, function: int, names: set[str]) -> set[str]:
             value = strip(definition.value) if definition.value is not None else None
             if isinstance(value, (Name, Member)) and (other := named(value)) is not None:
                 found.add(other)
+            elif isinstance(value, Unary) or (
+                isinstance(value, Binary) and value.operator in NEGATED
+            ):
+                found |= _names_in(value)
     return found
 
 
@@ -353,13 +399,16 @@ def _test(unit: Unit, expr: Expr) -> _Test:
         key, outcomes = told
         others = frozenset(ALL) - outcomes
         return _Test(key, *((others, outcomes) if negated else (outcomes, others)), names)
-    turned = False
+    turned, compared = False, ""
     text = _text(unit, inner)
     if isinstance(inner, Binary) and inner.operator in ("==", "!="):
         turned = inner.operator == "!="
-        text = f"{_text(unit, inner.left)}=={_text(unit, inner.right)}"
+        subject, value = _text(unit, inner.left), _text(unit, inner.right)
+        text = f"{subject}=={value}"
+        if _is_constant(inner.right) and not _is_constant(inner.left):
+            compared = subject
     holds = negated == turned
-    return _Test(text, holds, not holds, names)
+    return _Test(text, holds, not holds, names, compared)
 
 
 def _text(unit: Unit, expr: Expr) -> str:

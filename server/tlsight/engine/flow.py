@@ -106,6 +106,16 @@ def following(
     return frozenset(found)
 
 
+def is_reached(unit: Unit, function: int, node: int) -> bool:
+    """Whether some way leads from the entry of a function to a node."""
+    key = ("entered", function)
+    known = unit.kept.get(key)
+    if known is None:
+        known = unit.kept[key] = following(unit, function, 0)
+    assert isinstance(known, frozenset)
+    return node in known
+
+
 def leaving(unit: Unit, function: int) -> frozenset[int]:
     """The nodes from which a function may be left, and its exit."""
     key = ("leaving", function)

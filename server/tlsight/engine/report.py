@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from tlsight.engine.excuses import Excuse
+from tlsight.engine.flow import is_reached
 from tlsight.engine.guards import Guard, guard, guard_at
 from tlsight.engine.match import Match
 from tlsight.engine.roles import Stage
@@ -32,7 +33,7 @@ def finding(
     related: tuple[Related, ...] = (),
     fixes: tuple[Fix, ...] = (),
 ) -> Finding | None:
-    """The finding of a property at a place, or None where the rule does not report this level.
+    """The finding of a property at a place; None if that is never reached, or the level is fine.
 
     `sometimes`: the value is one of several, so some path only; `level`: what the policy says;
     `cause`: where that value stands, if that is not the place itself.
@@ -44,6 +45,8 @@ def finding(
         severity = rule.discouraged
     function = stage.unit.module.functions[match.function]
     node = function.nodes[match.node]
+    if not function.broken and not is_reached(stage.unit, match.function, match.node):
+        return None  # nobody comes here
     live = stage.unit.live(node.span) and stage.unit.live(span)
     if not live or (sometimes and severity is Severity.ERROR):
         severity = severity.lowered()

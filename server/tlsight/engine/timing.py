@@ -111,8 +111,10 @@ def _secret(
         return None
     if "" not in names and names[0] == names[1] and _is_setter(around):
         return None
-    for side in sides:
-        made = maker(stage, match.function, match.node, side, check.sources)
+    makers = [maker(stage, match.function, match.node, side, check.sources) for side in sides]
+    if all(makers) and len({made.spelled for made in makers if made is not None}) == 1:
+        return None  # asked for twice, of the same one
+    for side, made in zip(sides, makers, strict=True):
         if made is not None:
             return _told_of(stage, side), made
     if not by_name or _is_again(names) or _is_setter(around):

@@ -5,6 +5,7 @@ Knows nothing of the grammar; `statements` says what happens, this says how it i
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Union
@@ -183,6 +184,8 @@ def test(flow: Flow, expr: Expr, place: Place, loop: bool = False) -> tuple[list
         return no, yes
     if isinstance(expr, Cast) and is_branching(expr.operand):
         return test(flow, expr.operand, place, loop)
+    if isinstance(expr, Call) and (asked := _asked(expr)) is not None:
+        return test(flow, asked, place, loop)
     if isinstance(expr, Binary) and expr.operator in ("&&", "||"):
         yes, no = test(flow, expr.left, place, loop)
         flow.ends, early = (yes, no) if expr.operator == "&&" else (no, yes)
@@ -218,6 +221,24 @@ def test(flow: Flow, expr: Expr, place: Place, loop: bool = False) -> tuple[list
     yes = [] if known == 0 else [(index, True)]
     no = [] if known is not None and known != 0 else [(index, False)]
     return yes, no
+
+
+_HINT = re.compile(r"__builtin_expect(?:_with_probability)?|[A-Z][A-Z\d_]*")
+_TRUTHS = frozenset(("==", "!=", "<", ">", "<=", ">=", "&&", "||"))
+
+
+def _asked(call: Call) -> Expr | None:
+    """The condition that a macro is handed and yields: a hint for the compiler, or a report."""
+    if not call.arguments or type(call.callee) is not Name or not _HINT.fullmatch(call.callee.text):
+        return None
+    asked = call.arguments[0]
+    inner = asked.operand if isinstance(asked, Cast) else asked
+    if call.callee.text.startswith("__builtin"):
+        return asked
+    truth = (isinstance(inner, Binary) and inner.operator in _TRUTHS) or (
+        isinstance(inner, Unary) and inner.operator == "!"
+    )
+    return asked if truth and len(call.arguments) == 1 else None
 
 
 def settle(flow: Flow, expr: Expr, place: Place) -> Expr:
