@@ -397,7 +397,7 @@ class _Walk:
             if key in seen:
                 continue
             at, state = key
-            if not first and self.check.wrong == "misread" and self._fails(at):
+            if self.check.wrong == "misread" and self._throws(at):
                 continue  # what says that it failed takes no failure for a success
             if alive is not None and not first and at not in alive:
                 ended = self._left(state) if self._comes_to_an_end(at) else None
@@ -534,11 +534,20 @@ class _Walk:
         )
 
     def _fails(self, at: int) -> bool:
-        """Whether a way leads straight to a return of what can only be an error, or to a throw."""
+        """Whether a way leads straight to a return of what can only be an error."""
         for _ in range(_STRAIGHT):
             node = self.function.nodes[at]
             if node.act is Act.RETURN:
                 return node.expr is not None and self._is_error(at, node.expr)
+            if len(node.next) != 1:
+                return False
+            at = node.next[0].target
+        return False
+
+    def _throws(self, at: int) -> bool:
+        """Whether a way leads straight to an exception."""
+        for _ in range(_STRAIGHT):
+            node = self.function.nodes[at]
             if isinstance(node.expr, Unary) and node.expr.operator == "throw":
                 return True
             if len(node.next) != 1:

@@ -102,6 +102,15 @@ def _secret(
     stage: Stage, check: Check, match: Match, sides: tuple[Expr, ...], by_name: bool = True
 ) -> tuple[str, Match | None] | None:
     """What the secret of a comparison is called, and the call that made it, if one is known."""
+    found = _compared(stage, check, match, sides, by_name)
+    if found is None or any(_holds_constant(stage, match, side) for side in sides):
+        return None
+    return found
+
+
+def _compared(
+    stage: Stage, check: Check, match: Match, sides: tuple[Expr, ...], by_name: bool
+) -> tuple[str, Match | None] | None:
     if any(_is_constant(stage, match, side) for side in sides) or _is_short(stage, match):
         return None
     names = [called(stage, match.function, match.node, side) for side in sides]
@@ -164,10 +173,12 @@ def _is_constant(stage: Stage, match: Match, side: Expr) -> bool:
             return isinstance(strip(found.initial), (Literal, Braces))
         if found is None and stage.index.names_constant(inner.text):
             return True
-        if found is None:
-            return inner.text.isupper()
-    elif isinstance(inner, Call) and not inner.arguments:
-        return True
+        return found is None and inner.text.isupper()
+    return isinstance(inner, Call) and not inner.arguments
+
+
+def _holds_constant(stage: Stage, match: Match, side: Expr) -> bool:
+    """Whether a side is a constant of the source by another name: a default, or a mark."""
     values = possible(stage.index, stage.unit, match.function, match.node, side)
     return bool(values) and all(value.kind == "text" or value.content for value in values)
 
