@@ -32,7 +32,10 @@ def standing(before: Unit, findings: Sequence[Finding], after: Unit) -> Standing
     stay = [
         item
         for item, place in moved
-        if item is not None and place is not None and not focus & _around(after, place.start)
+        if item is not None
+        and place is not None
+        and not focus & _around(after, place.start)
+        and (_around(after, place.start) or not edit.is_on_line_of(after.data, place))
     ]
     return Standing(tuple(stay), frozenset(focus))
 
@@ -43,6 +46,12 @@ class _Edit:
     def __init__(self, old: bytes, new: bytes) -> None:
         self._region, self._by = changed_region(old, new) if old != new else (Span(0, 0), 0)
         self.start = self._region.start
+
+    def is_on_line_of(self, data: bytes, span: Span) -> bool:
+        """Whether the edit is on a line of a span of the new text."""
+        end = data.find(b"\n", span.end)
+        start = data.rfind(b"\n", 0, span.start) + 1
+        return start <= self.start <= (end if end >= 0 else len(data))
 
     def place(self, span: Span) -> Span | None:
         """Where a span of the old text stands in the new one; None if the edit is in it."""

@@ -223,7 +223,7 @@ def test(flow: Flow, expr: Expr, place: Place, loop: bool = False) -> tuple[list
     return yes, no
 
 
-_HINT = re.compile(r"__builtin_expect(?:_with_probability)?|[A-Z][A-Z\d_]*")
+_HINT = re.compile(r"__builtin_expect(?:_with_probability)?|(?!.*NOT)[A-Z][A-Z\d_]*")
 _TRUTHS = frozenset(("==", "!=", "<", ">", "<=", ">=", "&&", "||"))
 
 
