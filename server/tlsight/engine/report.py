@@ -33,7 +33,7 @@ def finding(
     related: tuple[Related, ...] = (),
     fixes: tuple[Fix, ...] = (),
 ) -> Finding | None:
-    """The finding of a property at a place; None if that is never reached, or the level is fine.
+    """The finding of a property at a place; None if the level is fine, or no result comes of it.
 
     `sometimes`: the value is one of several, so some path only; `level`: what the policy says;
     `cause`: where that value stands, if that is not the place itself.
@@ -45,8 +45,9 @@ def finding(
         severity = rule.discouraged
     function = stage.unit.module.functions[match.function]
     node = function.nodes[match.node]
-    if not function.broken and not is_reached(stage.unit, match.function, match.node):
-        return None  # nobody comes here
+    dead = not function.broken and not is_reached(stage.unit, match.function, match.node)
+    if dead and rule.kind == "result":
+        return None  # no result comes of it; a wrong constant is one, and may just be being typed
     live = stage.unit.live(node.span) and stage.unit.live(span)
     if not live or (sometimes and severity is Severity.ERROR):
         severity = severity.lowered()
