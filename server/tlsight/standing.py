@@ -32,10 +32,9 @@ def standing(before: Unit, findings: Sequence[Finding], after: Unit) -> Standing
     stay = [
         item
         for item, place in moved
-        if item is not None
-        and place is not None
-        and not focus & _around(after, place.start)
-        and (_around(after, place.start) or not edit.is_on_line_of(after.data, place))
+        if item is not None and place is not None
+        for around in (_around(after, place.start),)
+        if not focus & around and (around or not edit.is_on_line_of(after.data, place))
     ]
     return Standing(tuple(stay), frozenset(focus))
 

@@ -69,8 +69,8 @@ def large(shape: str, language: str, branches: int) -> Large:
     if shape == "switch":
         put("    switch (mode) {")
         closing.append("    }")
+    simple = _SIMPLE.get(shape)
     for number in range(pieces):
-        simple = _SIMPLE.get(shape)
         for text, rule in simple(number) if simple else _piece(number, language):
             put(text, rule)
         if shape == "nested":

@@ -22,8 +22,8 @@ from tlsight.ir import (
     Assign,
     Binary,
     Call,
-    Case,
     Conditional,
+    Edge,
     Evaluated,
     Expr,
     Literal,
@@ -57,8 +57,8 @@ class Tests:
 
     of: Mapping[int, _Test]
     """By step."""
-    cases: Mapping[int, Mapping[int, _Test]]
-    """By step that switches, and the identity of a case's value: whether it is that one."""
+    cases: Mapping[int, Mapping[str, frozenset[int]]]
+    """By step that switches, and the key of a case: its values, by identity."""
     conditions: Mapping[int, _Test]
     """Conditions inside expressions that were tested in earlier steps, by identity."""
     rivals: Mapping[str, frozenset[str]]
@@ -76,10 +76,11 @@ class Tests:
     live: tuple[frozenset[str], ...]
     """For each step, what is still asked for from there on: names, keys and conditions."""
 
-    def told(self, at: int, when: bool | tuple[Case, ...], kept: Kept) -> Kept | None:
+    def told(self, at: int, edge: Edge, kept: Kept) -> Kept | None:
         """What is known past a test or switch that came out one way; None if it cannot."""
+        when = edge.when
         if not isinstance(when, bool):
-            return self._switched(at, when, kept)
+            return self._switched(at, edge, kept) if at in self.cases else kept
         test = self.of.get(at)
         if test is None:
             return kept
@@ -93,31 +94,26 @@ class Tests:
             if not told:
                 return None
         known[test.key] = told
-        return self._excluding(known, test.key)
+        return frozenset(known.items()) if self._excludes(known, test.key) else None
 
-    def _excluding(self, known: dict[str, Outcome], key: str) -> Kept | None:
-        """What follows where a key holds, or does not; None if that cannot be."""
-        if known[key] is True:
-            for rival in self.rivals.get(key, ()):
-                if known.setdefault(rival, False) is not False:
-                    return None
+    def _excludes(self, known: dict[str, Outcome], key: str) -> bool:
+        """Effect: notes what does not hold since a key does; False if that cannot be."""
+        rivals = self.rivals.get(key, ()) if known[key] is True else ()
+        return all(known.setdefault(rival, False) is False for rival in rivals)
+
+    def _switched(self, at: int, edge: Edge, kept: Kept) -> Kept | None:
+        """The same of a switch; of cases that nobody asks for again nothing is noted."""
+        cases = edge.when if isinstance(edge.when, tuple) else ()
+        here = {id(case.value) for case in cases}
+        known = dict(kept)
+        values = self.cases[at]
+        for key in values.keys() & (self.live[edge.target] | known.keys()):
+            told = not values[key].isdisjoint(here)
+            if told and len(cases) > 1:
+                continue
+            if known.setdefault(key, told) != told or not self._excludes(known, key):
+                return None
         return frozenset(known.items())
-
-    def _switched(self, at: int, when: tuple[Case, ...], kept: Kept) -> Kept | None:
-        values = self.cases.get(at)
-        if values is None:
-            return kept
-        here = {id(case.value) for case in when}
-        for value, test in values.items():
-            if value not in here or len(when) == 1:
-                known = dict(kept)
-                if known.setdefault(test.key, value in here) != (value in here):
-                    return None
-                after = self._excluding(known, test.key)
-                if after is None:
-                    return None
-                kept = after
-        return kept
 
     def came_out(self, condition: Expr, kept: Kept) -> bool | None:
         """How a condition came out that was tested before; None if that is not known."""
@@ -170,7 +166,7 @@ def _tests_of(unit: Unit, function: int) -> Tests:
     nodes = unit.module.functions[function].nodes
     found: dict[int, _Test] = {}
     inner: dict[int, _Test] = {}
-    cases: dict[int, dict[int, _Test]] = {}
+    cases: dict[int, list[tuple[int, _Test]]] = {}
     names: set[str] = set()
     forks: Counter[str] = Counter()
     homes: dict[int, int] = {}
@@ -194,7 +190,8 @@ def _tests_of(unit: Unit, function: int) -> Tests:
                 names |= _names_in(item.condition)
     counts = Counter(test.key for test in found.values())
     counts.update({test.key for test in inner.values()})
-    counts.update(test.key for values in cases.values() for test in values.values())
+    switched = [test for values in cases.values() for _, test in values]
+    counts.update(test.key for test in switched)
     changes: dict[int, set[str]] = {}
     for name, items in definitions(unit, function).items():
         for definition in items:
@@ -202,19 +199,15 @@ def _tests_of(unit: Unit, function: int) -> Tests:
                 changes.setdefault(definition.node, set()).add(name)
     names |= _sources(unit, function, names)
     repeated = frozenset(condition for condition, count in forks.items() if count > 2)
-    rivals = _rivals([*found.values(), *(test for one in cases.values() for test in one.values())])
+    rivals = _rivals([*found.values(), *switched])
     counts.update(list(rivals))
     kept = {at: test for at, test in found.items() if counts[test.key] > 1}
     inside = {at: test for at, test in inner.items() if counts[test.key] > 1}
-    chosen = {
-        at: repeating
-        for at, values in cases.items()
-        if (repeating := {item: test for item, test in values.items() if counts[test.key] > 1})
-    }
-    several = (test for values in chosen.values() for test in values.values())
+    chosen = {at: _by_key(values, counts) for at, values in cases.items()}
+    several = (test for test in switched if counts[test.key] > 1)
     every = (*kept.values(), *several, *inside.values())
     looks = {test.key: test.names for test in reversed(every)}
-    asked, ended = _asked(unit, function, kept, chosen, inside, names, repeated)
+    asked, ended = _asked(unit, function, kept, chosen, inside, every, names, repeated)
     return Tests(
         kept,
         chosen,
@@ -229,22 +222,31 @@ def _tests_of(unit: Unit, function: int) -> Tests:
     )
 
 
-def _cases(unit: Unit, node: Node, subject: Expr) -> dict[int, _Test]:
-    """What each case of a switch says, but for numbers, which are known otherwise."""
-    names = frozenset(_names_in(subject))
-    return {
-        id(case.value): _Test(
-            f"{_text(unit, subject)}=={_text(unit, case.value)}",
-            True,
-            False,
-            names,
-            _text(unit, subject) if _is_constant(case.value) else "",
-        )
+def _cases(unit: Unit, node: Node, subject: Expr) -> list[tuple[int, _Test]]:
+    """What each case of a switch says, by the identity of its value, but for numbers.
+
+    Those are known otherwise.
+    """
+    names, text = frozenset(_names_in(subject)), _text(unit, subject)
+    return [
+        (id(case.value), _Test(f"{text}=={_text(unit, case.value)}", True, False, names, compared))
         for edge in node.next
         if isinstance(edge.when, tuple)
         for case in edge.when
         if case.value is not None and not isinstance(strip(case.value), Literal)
-    }
+        for compared in (text if _is_constant(case.value) else "",)
+    ]
+
+
+def _by_key(
+    values: Sequence[tuple[int, _Test]], counts: Mapping[str, int]
+) -> Mapping[str, frozenset[int]]:
+    """The cases of which something else speaks, too; under an `#if` one key may stand twice."""
+    found: dict[str, set[int]] = {}
+    for value, test in values:
+        if counts[test.key] > 1:
+            found.setdefault(test.key, set()).add(value)
+    return {key: frozenset(items) for key, items in found.items()}
 
 
 def _rivals(tests: Sequence[_Test]) -> Mapping[str, frozenset[str]]:
@@ -289,8 +291,9 @@ def _asked(
     unit: Unit,
     function: int,
     tests: Mapping[int, _Test],
-    cases: Mapping[int, Mapping[int, _Test]],
+    cases: Mapping[int, Mapping[str, frozenset[int]]],
     conditions: Mapping[int, _Test],
+    every: Sequence[_Test],
     names: set[str],
     repeated: frozenset[str],
 ) -> tuple[Mapping[int, set[str]], Mapping[int, set[str]]]:
@@ -298,15 +301,14 @@ def _asked(
     asked: dict[int, set[str]] = {}
     ended: dict[int, set[str]] = {}
     by_name: dict[str, set[str]] = {}
-    switched = (test for values in cases.values() for test in values.values())
-    for test in (*tests.values(), *switched, *conditions.values()):
+    for test in every:
         for name in test.names:
             by_name.setdefault(name, set()).add(test.key)
     for at, node in enumerate(unit.module.functions[function].nodes):
         mine = {tag.condition for tag in node.tags if tag.condition in repeated}
         if at in tests:
             mine.add(tests[at].key)
-        mine |= {test.key for test in cases.get(at, {}).values()}
+        mine.update(cases.get(at, ()))
         for item in node.everything:
             if isinstance(item, (Name, Member)):
                 word = named(item)

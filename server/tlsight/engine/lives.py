@@ -33,7 +33,7 @@ from tlsight.engine.deeds import (
 from tlsight.engine.flow import is_in_loop, leading
 from tlsight.engine.life import Event, Life, State, Status, Subject
 from tlsight.engine.looks import looks, stores
-from tlsight.engine.paths import Numbers, Ways
+from tlsight.engine.paths import BEHIND, Numbers, Ways
 from tlsight.engine.roles import Stage
 from tlsight.engine.unit import Unit, bare, last_name, strip
 from tlsight.ir import (
@@ -63,8 +63,6 @@ _TOGETHER = 20_000
 _ADDRESS = 1 << 48
 """The number of a pointer to the object: not null, and no other number."""
 _EXIT = 1
-_BEHIND = "*"
-"""Before the name of a pointer: the number that it leads to."""
 _NOWHERE = -1
 """The step of an object that is never there."""
 
@@ -80,7 +78,7 @@ class _Named(Ways):
         inner = strip(expr)
         if isinstance(inner, Unary) and inner.operator == "*":
             pointer = named(inner.operand)
-            return None if pointer is None else _BEHIND + pointer
+            return None if pointer is None else BEHIND + pointer
         return named(inner)
 
     def value(self, at: int, expr: Expr, numbers: Numbers) -> int | None:
@@ -190,7 +188,7 @@ class Walk:
                 continue
             tests = state.tests
             if node.act in (Act.TEST, Act.SWITCH):
-                told = self.tests.told(at, () if edge.when is None else edge.when, tests)
+                told = self.tests.told(at, edge, tests)
                 if told is None:
                     continue
                 tests = told
@@ -692,9 +690,7 @@ class Walk:
 
 def _among(known: frozenset[tuple[str, _T]], live: frozenset[str]) -> frozenset[tuple[str, _T]]:
     """What is known of those that somebody still asks for."""
-    return (
-        frozenset([item for item in known if item[0].lstrip(_BEHIND) in live]) if known else known
-    )
+    return frozenset([item for item in known if item[0].lstrip(BEHIND) in live]) if known else known
 
 
 def _arrivals(stage: Stage, function: int) -> Mapping[int, tuple[State, ...]] | None:

@@ -42,6 +42,8 @@ BUDGET = 5_000
 _DEPTH = 3
 """Calls of functions of the unit that are walked through in turn."""
 
+BEHIND = "*"
+"""Before the name of a pointer, in a walk that keeps them apart: the number that it leads to."""
 _STEPS = ("++", "--", "p++", "p--", "&")
 
 Numbers = Mapping[str, int]
@@ -302,7 +304,7 @@ class Ways:
             numbers.pop(self.named(expr.operand) or "", None)
         elif isinstance(expr, Call):
             for number, argument in enumerate(expr.arguments):
-                numbers.pop(f"*{self.named(argument)}", None)
+                numbers.pop(f"{BEHIND}{self.named(argument)}", None)
                 if (name := self.named(argument)) in numbers and self._is_written(expr, number):
                     numbers.pop(name or "", None)
 
@@ -313,7 +315,7 @@ class Ways:
 
     def _set(self, at: int, name: str, value: Expr | None, numbers: dict[str, int]) -> None:
         number = self.value(at, value, numbers) if value is not None else None
-        numbers.pop(f"*{name}", None)
+        numbers.pop(BEHIND + name, None)
         if number is None:
             numbers.pop(name, None)
         else:

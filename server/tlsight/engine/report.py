@@ -45,8 +45,8 @@ def finding(
         severity = rule.discouraged
     function = stage.unit.module.functions[match.function]
     node = function.nodes[match.node]
-    dead = not function.broken and not is_reached(stage.unit, match.function, match.node)
-    if dead and rule.kind == "result":
+    judged = rule.kind != "result" or function.broken
+    if not judged and not is_reached(stage.unit, match.function, match.node):
         return None  # no result comes of it; a wrong constant is one, and may just be being typed
     live = stage.unit.live(node.span) and stage.unit.live(span)
     if not live or (sometimes and severity is Severity.ERROR):

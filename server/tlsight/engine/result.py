@@ -535,25 +535,26 @@ class _Walk:
 
     def _fails(self, at: int) -> bool:
         """Whether a way leads straight to a return of what can only be an error."""
-        for _ in range(_STRAIGHT):
-            node = self.function.nodes[at]
+        for step in self._straight(at):
+            node = self.function.nodes[step]
             if node.act is Act.RETURN:
-                return node.expr is not None and self._is_error(at, node.expr)
-            if len(node.next) != 1:
-                return False
-            at = node.next[0].target
+                return node.expr is not None and self._is_error(step, node.expr)
         return False
 
     def _throws(self, at: int) -> bool:
         """Whether a way leads straight to an exception."""
+        steps = self._straight(at) if self.unit.language != "c" else ()
+        exprs = (self.function.nodes[step].expr for step in steps)
+        return any(isinstance(expr, Unary) and expr.operator == "throw" for expr in exprs)
+
+    def _straight(self, at: int) -> Iterator[int]:
+        """A step and the next ones, as long as there is one way on, and not for long."""
         for _ in range(_STRAIGHT):
-            node = self.function.nodes[at]
-            if isinstance(node.expr, Unary) and node.expr.operator == "throw":
-                return True
-            if len(node.next) != 1:
-                return False
-            at = node.next[0].target
-        return False
+            yield at
+            following = self.function.nodes[at].next
+            if len(following) != 1:
+                return
+            at = following[0].target
 
     def _is_error(self, at: int, expr: Expr) -> bool:
         if self._names_result(expr):
