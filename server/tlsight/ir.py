@@ -232,13 +232,19 @@ def walk(expr: Expr) -> Iterator[Expr]:
 
 def parts(expr: Expr) -> Iterator[Expr]:
     """Every part of an expression, those that were evaluated before too."""
-    waiting = [expr]
+    if type(expr) not in _OPERANDS and type(expr) is not Evaluated:
+        return iter((expr,))
+    found: list[Expr] = []
+    waiting: list[Expr] = [expr]
     while waiting:
         item = waiting.pop()
-        yield item
-        if isinstance(item, Evaluated):
+        found.append(item)
+        operands = _OPERANDS.get(type(item))
+        if operands is not None:
+            waiting += operands(item)
+        elif type(item) is Evaluated:
             waiting.append(item.expr)
-        waiting += children(item)
+    return iter(found)
 
 
 class Tag(NamedTuple):
@@ -340,8 +346,9 @@ class Node:
         """The same, and what was evaluated at earlier nodes; the whole comes first."""
         known = self._everything
         if known is None:
-            whole = self.evaluates
-            known = tuple(parts(whole)) if whole is not None else ()
+            known = self.expressions[::-1]
+            if any(type(item) is Evaluated for item in known):
+                known = tuple(parts(known[0]))
             object.__setattr__(self, "_everything", known)
         return known
 

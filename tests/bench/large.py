@@ -25,6 +25,7 @@ from tlsight.ir import Act
 from tlsight.rulebook import load
 from tlsight.syntax import Hints, parse, read
 from tlsight.text import Lines
+from tlsight.worker.garbage import rarely_collected
 
 SHAPES = ("flat", "nested", "loop", "plain", "switch")
 LANGUAGES = ("c", "cpp")
@@ -253,6 +254,7 @@ def measured(shape: str, language: str, branches: int) -> dict[str, float]:
     """What reading and judging a text cost: seconds of this process, and megabytes."""
     text = large(shape, language, branches)
     times = timed_parts()
+    rarely_collected()
     with tempfile.TemporaryDirectory(prefix="tlsight-large-") as folder:
         path = Path(folder, f"large.{language}")
         analyst = analysis.Analyst(load(), Config(), path.parent, path.parent / "cache")

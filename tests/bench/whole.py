@@ -15,6 +15,7 @@ sys.path[:0] = [str(Path(__file__).parents[1]), str(Path(__file__).parents[1] / 
 from sources import NAMES, analyst, tls_files  # noqa: E402
 
 from bench.large import timed_parts  # noqa: E402
+from tlsight.worker.garbage import rarely_collected  # noqa: E402
 
 SHOWN = 20
 """Files of the table: those with the worst ratio."""
@@ -38,6 +39,7 @@ class Row(NamedTuple):
 def main() -> int:
     """Effect: print the table."""
     times = timed_parts()
+    rarely_collected()
     rows = []
     for package in sys.argv[1:] or NAMES:
         with analyst(package) as one:

@@ -21,8 +21,7 @@ from tlsight.engine.roles import (
     played,
     relevant,
 )
-from tlsight.engine.suites import Suite, evaluate
-from tlsight.engine.suites import judge as judge_suites
+from tlsight.engine.suites import Suite
 from tlsight.engine.values import Value, decided
 from tlsight.finding import Evidence, Finding, Fix, Related, Safety
 from tlsight.ir import Literal, Name
@@ -303,11 +302,10 @@ def _worst(
 def _suites(stage: Stage, value: Value, suites: Suites) -> tuple[str, Verdict, str] | None:
     if value.text is None:
         return None
-    for library in stage.index.rulebook.libraries.values():
+    for name, library in stage.index.rulebook.libraries.items():
         if library.suites is None:
             continue
-        listed = evaluate(value.text, library.suites, suites())
-        worst = judge_suites(listed, stage.index.rulebook.policy)
+        worst = stage.index.judge_suites(value.text, name, tuple(suites()))
         if worst is not None:
             return worst.reason, Verdict(worst.level, worst.clause), _few(worst.names)
     return None

@@ -14,6 +14,7 @@ from typing import Union
 
 from tlsight.engine.deeds import named
 from tlsight.engine.flow import components, definitions, predecessors
+from tlsight.engine.looks import names_in, words
 from tlsight.engine.outcomes import ALL, Outcomes
 from tlsight.engine.relational import FLIPPED, NEGATED, compare
 from tlsight.engine.unit import Unit, strip
@@ -170,24 +171,24 @@ def _tests_of(unit: Unit, function: int) -> Tests:
     names: set[str] = set()
     forks: Counter[str] = Counter()
     homes: dict[int, int] = {}
+    named_in = words(unit, function)
     for at, node in enumerate(nodes):
         for condition in {tag.condition for tag in node.tags} if node.act is Act.JOIN else ():
             forks[condition] += 1
         if node.expanded or node.evaluates is None:
             continue
         if node.act in (Act.TEST, Act.SWITCH) and node.expr is not None:
-            names |= _names_in(node.expr)
+            names |= named_in[at]
             if node.act is Act.SWITCH:
                 cases[at] = _cases(unit, node, node.expr)
             elif not node.loop or _is_counted(unit, function, at, node.expr):
-                found[at] = _test(unit, node.expr)
-        for item in node.expressions:
-            if isinstance(item, Evaluated):
-                homes.update({call.anchor: at for call in parts(item) if isinstance(call, Call)})
+                found[at] = _test(unit, node.expr, named_in[at])
         for item in node.everything:
-            if isinstance(item, Conditional):
+            if type(item) is Evaluated:
+                homes.update({call.anchor: at for call in parts(item) if isinstance(call, Call)})
+            elif type(item) is Conditional:
                 inner[id(item.condition)] = _test(unit, item.condition)
-                names |= _names_in(item.condition)
+                names |= names_in(parts(item.condition))
     counts = Counter(test.key for test in found.values())
     counts.update({test.key for test in inner.values()})
     switched = [test for values in cases.values() for _, test in values]
@@ -227,7 +228,7 @@ def _cases(unit: Unit, node: Node, subject: Expr) -> list[tuple[int, _Test]]:
 
     Those are known otherwise.
     """
-    names, text = frozenset(_names_in(subject)), _text(unit, subject)
+    names, text = frozenset(names_in(parts(subject))), _text(unit, subject)
     return [
         (id(case.value), _Test(f"{text}=={_text(unit, case.value)}", True, False, names, compared))
         for edge in node.next
@@ -274,17 +275,28 @@ def _is_counted(unit: Unit, function: int, at: int, test: Expr) -> bool:
 
     Any other loop goes on until something happens that is not seen: its test says nothing.
     """
-    names = _names_in(test)
+    names = names_in(parts(test))
     if any(isinstance(item, Call) for item in parts(test)):
         return False
     if not all(unit.is_local(function, name.partition(".")[0]) for name in names):
         return False
-    loops = components(unit, function)
-    return any(
-        item.kind != "touch" and loops[item.node] == loops[at]
-        for name in names
-        for item in definitions(unit, function).get(name, ())
-    )
+    here = components(unit, function)[at]
+    changed = _changed_in(unit, function)
+    return any(here in changed.get(name, ()) for name in names)
+
+
+def _changed_in(unit: Unit, function: int) -> Mapping[str, set[int]]:
+    """By name, the loops of a function in which it is given a value."""
+    key = ("changed in", function)
+    known = unit.cache.get(key)
+    if known is None:
+        loops = components(unit, function)
+        known = unit.cache[key] = {
+            name: {loops[item.node] for item in items if item.kind != "touch"}
+            for name, items in definitions(unit, function).items()
+        }
+    assert isinstance(known, dict)
+    return known
 
 
 def _asked(
@@ -298,6 +310,7 @@ def _asked(
     repeated: frozenset[str],
 ) -> tuple[Mapping[int, set[str]], Mapping[int, set[str]]]:
     """What each step asks for, and what it gives a new value before anybody asks again."""
+    named_in = words(unit, function)
     asked: dict[int, set[str]] = {}
     ended: dict[int, set[str]] = {}
     by_name: dict[str, set[str]] = {}
@@ -305,17 +318,17 @@ def _asked(
         for name in test.names:
             by_name.setdefault(name, set()).add(test.key)
     for at, node in enumerate(unit.module.functions[function].nodes):
-        mine = {tag.condition for tag in node.tags if tag.condition in repeated}
+        mine: set[str] = set()
+        if repeated:
+            mine.update(tag.condition for tag in node.tags if tag.condition in repeated)
         if at in tests:
             mine.add(tests[at].key)
         mine.update(cases.get(at, ()))
-        for item in node.everything:
-            if isinstance(item, (Name, Member)):
-                word = named(item)
-                if word in names:
-                    mine.add(word)
-            elif isinstance(item, Conditional) and id(item.condition) in conditions:
-                mine.add(conditions[id(item.condition)].key)
+        mine |= named_in[at] & names
+        if conditions:
+            for item in node.everything:
+                if isinstance(item, Conditional) and id(item.condition) in conditions:
+                    mine.add(conditions[id(item.condition)].key)
         if mine:
             asked[at] = mine
     for name, items in definitions(unit, function).items():
@@ -347,8 +360,8 @@ def live(
     ended: Mapping[int, set[str]],
 ) -> tuple[frozenset[str], ...]:
     """For each step what it, or one that follows it, asks for: sets as bits, kept once each."""
-    words = sorted({word for items in asked.values() for word in items})
-    bit = {word: 1 << number for number, word in enumerate(words)}
+    all_asked = sorted({word for items in asked.values() for word in items})
+    bit = {word: 1 << number for number, word in enumerate(all_asked)}
     use = [sum(bit[word] for word in asked.get(at, ())) for at in range(len(nodes))]
     end = [sum(bit.get(word, 0) for word in ended.get(at, ())) for at in range(len(nodes))]
     found = list(use)
@@ -363,7 +376,7 @@ def live(
     known: dict[int, frozenset[str]] = {}
     for mask in found:
         if mask not in known:
-            known[mask] = frozenset(word for word in words if bit[word] & mask)
+            known[mask] = frozenset(word for word in all_asked if bit[word] & mask)
     return tuple(known[mask] for mask in found)
 
 
@@ -378,24 +391,18 @@ def _sources(unit: Unit, function: int, names: set[str]) -> set[str]:
             elif isinstance(value, Unary) or (
                 isinstance(value, Binary) and value.operator in NEGATED
             ):
-                found |= _names_in(value)
+                found |= names_in(parts(value))
     return found
 
 
-def _names_in(expr: Expr) -> set[str]:
-    return {
-        name
-        for item in parts(expr)
-        if isinstance(item, (Name, Member)) and (name := named(item)) is not None
-    }
-
-
-def _test(unit: Unit, expr: Expr) -> _Test:
+def _test(unit: Unit, expr: Expr, names: frozenset[str] | None = None) -> _Test:
+    """What a test says; `names` are those in it, where they are known."""
     inner = strip(expr)
     negated = False
     while isinstance(inner, Unary) and inner.operator == "!":
         inner, negated = strip(inner.operand), not negated
-    names = frozenset(_names_in(inner))
+    if names is None:
+        names = frozenset(names_in(parts(inner)))
     told = _compared(inner)
     if told is not None:
         key, outcomes = told

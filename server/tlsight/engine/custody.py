@@ -71,14 +71,17 @@ def custody(stage: Stage) -> Custody:
     key = ("custody", stage.focus)
     known = stage.unit.cache.get(key)
     if known is None:
-        lives = [
-            Walk(stage, subject, _DEPTH).run()
-            for function, _ in stage.asked()
-            for subject in subjects(stage, function)
-        ]
+        lives = [life for function, _ in stage.asked() for life in _lives(stage, function)]
         known = stage.unit.cache[key] = Custody(tuple(lives))
     assert isinstance(known, Custody)
     return known
+
+
+def _lives(stage: Stage, function: int) -> Iterator[Life]:
+    found = tuple(subjects(stage, function))
+    begins = frozenset(subject.node for subject in found)
+    for subject in found:
+        yield Walk(stage, subject, _DEPTH, begins).run()
 
 
 def subjects(stage: Stage, function: int) -> Iterator[Subject]:

@@ -99,11 +99,25 @@ def _innermost(stage: Stage, span: Span) -> tuple[int, int] | None:
     for number, function in enumerate(stage.unit.module.functions):
         if function.span.contains(span):
             best += [
-                (node.span.end - node.span.start, number, at)
-                for at, node in enumerate(function.nodes)
-                if node.span.contains(span) and node.act not in (Act.ENTRY, Act.EXIT, Act.JOIN)
+                (end - start, number, at)
+                for start, end, at in _places(stage, number)
+                if start <= span.start and span.end <= end
             ]
     return min(best)[1:] if best else None
+
+
+def _places(stage: Stage, function: int) -> tuple[tuple[int, int, int], ...]:
+    """Where the steps of a function stand that stand anywhere: start, end, node."""
+    key = ("places", function)
+    known = stage.unit.cache.get(key)
+    if known is None:
+        known = stage.unit.cache[key] = tuple(
+            (*node.span, at)
+            for at, node in enumerate(stage.unit.module.functions[function].nodes)
+            if node.act not in (Act.ENTRY, Act.EXIT, Act.JOIN)
+        )
+    assert isinstance(known, tuple)
+    return known
 
 
 def _entries(stage: Stage, number: int, function: Function) -> Iterator[tuple[int, int]]:
@@ -184,6 +198,7 @@ def _choices(stage: Stage, function: int) -> dict[tuple[int, Edge], Guard]:
             (at, edge): Guard(node.span, _told(stage, node.expr, edge.when))
             for at, node in enumerate(stage.unit.module.functions[function].nodes)
             if node.act in (Act.TEST, Act.SWITCH) and node.expr is not None and not node.loop
+            if node.act is Act.SWITCH or _is_spoken(node)
             for edge in node.next
             if _is_choice(stage, function, at, node, edge)
         }
@@ -268,6 +283,23 @@ def _compared(stage: Stage, function: int, at: int, test: Binary, holds: bool) -
         )
     flags = (*_words(strip(test.left)), *_words(strip(test.right)))
     return test.operator == "&" and holds and any(_WEAKER.search(word) for word in flags)
+
+
+def _is_spoken(test: Node) -> bool:
+    """Whether a test speaks of anything that could be opted into, or asks for it by a call."""
+    return any(
+        type(item) is Call
+        or (type(item) is Literal and item.kind == "string")
+        or (type(item) is Name and _is_telling(tail(item.text)))
+        or (type(item) is Member and _is_telling(item.name))
+        for item in test.everything
+    )
+
+
+@lru_cache(maxsize=4096)
+def _is_telling(name: str) -> bool:
+    word = _plain(name)
+    return any(kind.search(word) is not None for kind in (_WEAKER, _SAFER, _OFF))
 
 
 @lru_cache(maxsize=4096)

@@ -6,11 +6,12 @@ Made once per rulebook; it knows no text.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from types import MappingProxyType
 
+from tlsight.engine.suites import Suite, SuiteJudgement, evaluate, judge
 from tlsight.ir import Declarations, Macro
 from tlsight.rule import Binding, Form, Releases, Resource, Rulebook, Vocabulary
 
@@ -71,6 +72,19 @@ class Index:
     def resource_types(self) -> Mapping[str, str]:
         """The resource of which an object of a type is one."""
         return {name: item.id for item in self.resources.values() for name in item.types}
+
+    @cached_property
+    def judge_suites(self) -> Callable[[str, str, tuple[Suite, ...]], SuiteJudgement | None]:
+        """The worst verdict on a cipher list of a library; those of the last lists are kept."""
+
+        @lru_cache(maxsize=256)
+        def worst(text: str, library: str, table: tuple[Suite, ...]) -> SuiteJudgement | None:
+            rules = self.rulebook.libraries[library].suites
+            return (
+                None if rules is None else judge(evaluate(text, rules, table), self.rulebook.policy)
+            )
+
+        return worst
 
     def vocabulary(self, binding: Binding, name: str) -> Vocabulary | None:
         """The vocabulary of a binding's library, or of the only library that has it."""

@@ -94,13 +94,19 @@ class _Found:
 
 
 class Walk:
-    """One walk; `run` tells what was seen, and nothing else is changed."""
+    """One walk; `run` tells what was seen, and nothing else is changed.
 
-    def __init__(self, stage: Stage, subject: Subject, depth: int) -> None:
+    `begins` are the steps at which objects of the function begin that are followed, too.
+    """
+
+    def __init__(
+        self, stage: Stage, subject: Subject, depth: int, begins: frozenset[int] = frozenset()
+    ) -> None:
         self.stage = stage
         self.unit = stage.unit
         self.subject = subject
         self.function = subject.function
+        self.begins = begins or frozenset((subject.node,))
         self.depth = depth
         self.around = self.unit.module.functions[subject.function]
         self.nodes = self.around.nodes
@@ -137,17 +143,17 @@ class Walk:
         if subject.call is None:
             return [(0, self.begun(State(Status.BEFORE), subject.name))], here
         if self.loud == here and not is_in_loop(self.unit, self.function, subject.node):
-            arrivals = _arrivals(self.stage, self.function)
+            arrivals = _arrivals(self.stage, self.function, self.begins)
             if arrivals is not None:
                 return [(subject.node, state) for state in arrivals.get(subject.node, ())], here
         before = here | leading(self.unit, self.function, here, frozenset())
         return [(0, State(Status.BEFORE))], before
 
     def arrivals(self) -> Mapping[int, tuple[State, ...]] | None:
-        """With what the steps are reached while no object is there; None if there is too much."""
+        """With what objects may begin, by step; None if there is too much."""
         found: dict[int, list[State]] = {}
-        everywhere = frozenset(range(len(self.nodes)))
-        for at, state in self._explored([(0, State(Status.BEFORE))], everywhere, MOST):
+        before = self.begins | leading(self.unit, self.function, self.begins, frozenset())
+        for at, state in self._explored([(0, State(Status.BEFORE))], before, MOST):
             found.setdefault(at, []).append(state)
         if len(self.parents) > MOST:
             return None
@@ -172,54 +178,60 @@ class Walk:
 
     def _on(self, key: _Key, node: Node, state: State) -> Iterator[_Key]:
         at, came = key
-        here = self.tests.live[at]
-        numbers = dict(state.numbers)
-        self.numbers.assumed = dict(state.assumed)
-        rest = self._rest(at, state)
-        if rest is None:
-            return
-        state = rest
+        splits = node.act in (Act.TEST, Act.SWITCH)
+        numbers: dict[str, int] = {}
+        if splits:
+            numbers.update(state.numbers)
+            self.numbers.assumed = dict(state.assumed)
+        if state.valued or state.assumed:
+            rest = self._rest(at, state)
+            if rest is None:
+                return
+            state = rest
         for edge in node.next:
-            tags = self.tests.along(state.tags, self.nodes[edge.target])
-            if tags is None:
-                continue
-            reached = self.numbers.along(at, node, edge, numbers)
-            if reached is None:
-                continue
-            tests = state.tests
-            if node.act in (Act.TEST, Act.SWITCH):
-                told = self.tests.told(at, edge, tests)
-                if told is None:
+            told = state
+            if self.tests.repeated:
+                tags = self.tests.along(state.tags, self.nodes[edge.target])
+                if tags is None:
                     continue
-                tests = told
+                told = told._replace(tags=tags) if tags is not told.tags else told
+            if splits:
+                reached = self.numbers.along(at, node, edge, numbers)
+                if reached is None:
+                    continue
+                tests = self.tests.told(at, edge, state.tests)
+                if tests is None:
+                    continue
+                if reached is not numbers or tests is not state.tests:
+                    told = told._replace(numbers=frozenset(reached.items()), tests=tests)
             if edge.target == _EXIT:
                 self._ended(key, node, state)
                 continue
-            same = state is came and reached is numbers and tests is came.tests
-            live = self.tests.live[edge.target]
-            if same and tags is came.tags and live is here:
-                after = came
-            else:
-                after = State(
-                    state.status,
-                    state.holders,
-                    _among(frozenset(reached.items()), live),
-                    _among(tests, live),
-                    _among(tags, live),
-                    state.assumed,
-                    state.valued,
-                    state.by,
-                    state.place,
-                )
-            step = (edge.target, after)
+            step = (edge.target, self._asked_for(at, edge.target, told, told is came))
             if step not in self.parents:
                 self.parents[step] = (key, edge)
                 yield step
 
+    def _asked_for(self, at: int, target: int, state: State, whole: bool) -> State:
+        """What is known, without what nobody asks for from a step on."""
+        live = self.tests.live
+        asked = live[target]
+        if whole and asked is live[at]:
+            return state
+        return State(
+            state.status,
+            state.holders,
+            _among(state.numbers, asked),
+            _among(state.tests, asked),
+            _among(state.tags, asked),
+            state.assumed,
+            state.valued,
+            state.by,
+            state.place,
+        )
+
     def _rest(self, at: int, state: State) -> State | None:
         """What is left of a step when its statement is over; None if that loses the object."""
-        if not state.valued and not state.assumed:
-            return state
         valued = frozenset(item for item in state.valued if self.tests.is_pending(item, at))
         assumed = frozenset(item for item in state.assumed if self.tests.is_pending(item[0], at))
         if state.status is Status.OWNED and not valued and not state.holders:
@@ -279,7 +291,11 @@ class Walk:
 
     def _step(self, at: int, node: Node, state: State) -> list[State]:
         states = [state]
-        if not self._is_quiet(at, state):
+        changes = at in self.tests.changes or at in self.stores
+        if self._is_quiet(at, state):
+            if not changes and node.act not in (Act.DECLARE, Act.RETURN):
+                return states
+        else:
             for item in self.looks[at].items:
                 states = [after for one in states for after in self._do(at, item, one)]
                 if not states:
@@ -287,7 +303,6 @@ class Walk:
         result = []
         for one in states:
             after: State | None = one
-            changes = at in self.tests.changes or at in self.stores
             numbers = dict(one.numbers)
             if changes:
                 self.numbers.assumed = dict(one.assumed)
@@ -693,12 +708,14 @@ def _among(known: frozenset[tuple[str, _T]], live: frozenset[str]) -> frozenset[
     return frozenset([item for item in known if item[0].lstrip(BEHIND) in live]) if known else known
 
 
-def _arrivals(stage: Stage, function: int) -> Mapping[int, tuple[State, ...]] | None:
+def _arrivals(
+    stage: Stage, function: int, begins: frozenset[int]
+) -> Mapping[int, tuple[State, ...]] | None:
     """The same of a function, found once for all its objects."""
-    key = ("arrivals", function)
+    key = ("arrivals", function, begins)
     if key not in stage.unit.cache:
         nowhere = Subject(function, _NOWHERE, None, Status.OWNED)
-        stage.unit.cache[key] = Walk(stage, nowhere, 0).arrivals()
+        stage.unit.cache[key] = Walk(stage, nowhere, 0, begins).arrivals()
     known = stage.unit.cache[key]
     assert known is None or isinstance(known, dict)
     return known

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from tlsight.engine.deeds import may_leave, named
 from tlsight.engine.unit import Unit
 from tlsight.ir import Act, Assign, Call, Expr, Member, Name, Node, Unary
+
+_NAMES = frozenset((Name, Member))
 
 
 class Look(NamedTuple):
@@ -26,24 +29,37 @@ def looks(unit: Unit, function: int) -> tuple[Look, ...]:
     known = unit.cache.get(key)
     if known is None:
         nodes = unit.module.functions[function].nodes
-        known = unit.cache[key] = tuple(_look(unit, node) for node in nodes)
+        known = unit.cache[key] = tuple(
+            _look(unit, node, names)
+            for node, names in zip(nodes, words(unit, function), strict=True)
+        )
     assert isinstance(known, tuple)
     return known
 
 
-def _look(unit: Unit, node: Node) -> Look:
+def words(unit: Unit, function: int) -> tuple[frozenset[str], ...]:
+    """The variables and fields that each step of a function names."""
+    key = ("words", function)
+    known = unit.kept.get(key)
+    if known is None:
+        nodes = unit.module.functions[function].nodes
+        known = unit.kept[key] = tuple(frozenset(names_in(node.everything)) for node in nodes)
+    assert isinstance(known, tuple)
+    return known
+
+
+def names_in(items: Iterable[Expr]) -> set[str]:
+    """The variables and fields among some expressions."""
+    return {name for item in items if type(item) in _NAMES and (name := named(item)) is not None}
+
+
+def _look(unit: Unit, node: Node, names: frozenset[str]) -> Look:
     items = node.expressions
-    whole = node.everything
-    names = {
-        name
-        for item in whole
-        if isinstance(item, (Name, Member)) and (name := named(item)) is not None
-    }
     if node.act is Act.DECLARE and node.variable is not None:
-        names.add(node.variable.name)
-    calls = [item for item in items if isinstance(item, Call)]
+        names |= {node.variable.name}
+    calls = [item for item in items if type(item) is Call]
     leaves = any(may_leave(unit, call) for call in calls)
-    return Look(items, frozenset(names), bool(calls), leaves)
+    return Look(items, names, bool(calls), leaves)
 
 
 def stores(unit: Unit, function: int) -> frozenset[int]:

@@ -227,7 +227,7 @@ def _free_function(unit: Unit, function: int, call: Call, form: Form) -> bool:
         return text.removeprefix("std::") == form.callee
     if text.startswith("::"):
         return True
-    if any(text == found.name and found.body for found in unit.module.functions):
+    if text in unit.bodies:
         return False
     around = unit.owner_of(function)
     if not around:

@@ -17,7 +17,6 @@ from tlsight.ir import (
     Name,
     Node,
     parts,
-    walk,
 )
 
 
@@ -40,8 +39,7 @@ def home(unit: Unit, match: Match) -> int:
         known = {
             id(item): at
             for at, node in enumerate(unit.module.functions[match.function].nodes)
-            if node.evaluates is not None
-            for item in _before(node.evaluates)
+            for item in _before(node)
         }
         unit.cache[key] = known
     assert isinstance(known, dict)
@@ -63,11 +61,11 @@ def mentions(unit: Unit, function: int) -> tuple[frozenset[object], ...]:
 def _keys_of(node: Node) -> frozenset[object]:
     found: set[object] = {node.variable.name} if node.variable is not None else set()
     for item in node.everything:
-        if isinstance(item, Name):
+        if type(item) is Name:
             found.add(item.text)
-        elif isinstance(item, Call):
+        elif type(item) is Call:
             found.add(id(item))
-        elif isinstance(item, LambdaExpr):
+        elif type(item) is LambdaExpr:
             found.add(LambdaExpr)
     return frozenset(found)
 
@@ -86,19 +84,21 @@ def mentioned(unit: Unit, function: int) -> Mapping[object, list[int]]:
     return known
 
 
-def _before(expr: Expr) -> Iterator[Expr]:
-    """The calls inside an expression that nodes before it have evaluated."""
-    dropped = _dropped(expr)
-    for item in walk(expr):
-        if isinstance(item, Evaluated):
-            for inner in parts(item.expr):
-                if isinstance(inner, Call) and id(inner) not in dropped:
-                    yield inner
+def _before(node: Node) -> Iterator[Expr]:
+    """The calls inside the expression of a node that nodes before it have evaluated."""
+    before = [item for item in node.expressions if type(item) is Evaluated]
+    dropped = _dropped(node) if before else set()
+    for item in before:
+        for inner in parts(item.expr):
+            if isinstance(inner, Call) and id(inner) not in dropped:
+                yield inner
 
 
-def _dropped(expr: Expr) -> set[int]:
+def _dropped(node: Node) -> set[int]:
     """What stands on the left of a comma."""
     left = [
-        strip(one.left) for one in parts(expr) if isinstance(one, Binary) and one.operator == ","
+        strip(one.left)
+        for one in node.everything
+        if isinstance(one, Binary) and one.operator == ","
     ]
     return {id(one.expr if isinstance(one, Evaluated) else one) for one in left}

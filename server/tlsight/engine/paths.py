@@ -71,6 +71,18 @@ def endings(
     return known
 
 
+def only_ending(stage: Stage, function: int, handed: Numbers, depth: int) -> int | None:
+    """The number that a function returns on all of its ways, if it is one."""
+    key = ("only ending", function, tuple(sorted(handed.items())))
+    if key not in stage.unit.cache:
+        stage.unit.cache[key] = None  # for a function that calls itself
+        found = Ways(stage, function, depth, sole=True).run(handed) or ()
+        stage.unit.cache[key] = found[0].value if found else None
+    known = stage.unit.cache[key]
+    assert known is None or isinstance(known, int)
+    return known
+
+
 def visited(
     stage: Stage,
     function: int,
@@ -223,6 +235,7 @@ class Ways:
         assumed: Mapping[int, int] | None = None,
         stops: frozenset[int] = frozenset(),
         within: frozenset[int] | None = None,
+        sole: bool = False,
     ) -> None:
         self.stage = stage
         self.function = function
@@ -230,6 +243,8 @@ class Ways:
         self.assumed = assumed or {}
         self.stops = stops
         self.within = within
+        self.sole = sole
+        """Whether the endings are only asked for if all yield one number."""
         self.seen: set[int] = set()
         self.nodes = stage.unit.module.functions[function].nodes
         self.acts = _acts(stage.unit, function)
@@ -253,6 +268,10 @@ class Ways:
                 for expr in self._arms(at, node.expr, numbers):
                     value = self.value(at, expr, numbers) if expr is not None else None
                     found[Ending(value, node.span, expr)] = None
+                if self.sole and (
+                    None in (values := {end.value for end in found}) or len(values) > 1
+                ):
+                    return None
                 continue
             if self.acts[at] or node.act is Act.DECLARE:
                 self.act(at, node, numbers)
@@ -493,12 +512,13 @@ class Ways:
             return None
         values: set[int | None] = set()
         for target in targets:
+            if None in values or len(values) > 1:
+                return None
             parameters = self.stage.unit.module.functions[target].parameters
             given = {
                 parameter.name: number
                 for parameter, argument in zip(parameters, call.arguments, strict=False)
                 if (number := self.value(at, argument, numbers)) is not None
             }
-            ends = endings(self.stage, target, given, self.depth - 1)
-            values |= {None} if not ends else {end.value for end in ends}
+            values.add(only_ending(self.stage, target, given, self.depth - 1))
         return values.pop() if len(values) == 1 else None

@@ -59,7 +59,7 @@ def checked(stage: Stage, match: Match, function: Function) -> tuple[Fix, ...]:
     safety = mend.safety or Safety.UNSAFE if mend is not None else Safety.UNSAFE
     if node.expanded:
         return (Fix(title, (), safety, "the code stands in the body of a macro"),)
-    leave = f"return {mend.leave}" if mend is not None and mend.leave else _leaving(function)
+    leave = f"return {mend.leave}" if mend is not None and mend.leave else _leaving(stage, match)
     if leave is None:
         reason = f"how {function.name} reports a failure cannot be told from its text"
         return (Fix(title, (), safety, reason),)
@@ -100,7 +100,7 @@ def asked(
         return (Fix(title, (), Safety.UNSAFE, "the code stands in the body of a macro"),)
     if semicolon is None or blanks is None or _indent(data, blanks.end()) is None:
         return ()
-    leave = "continue" if again else _leaving(function)
+    leave = "continue" if again else _leaving(stage, match)
     if leave is None:
         reason = f"how {function.name} reports a failure cannot be told from its text"
         return (Fix(title, (), Safety.UNSAFE, reason),)
@@ -126,8 +126,17 @@ def _comparison(match: Match, positive: bool) -> str | None:
     return f"{operator} {number}"
 
 
-def _leaving(function: Function) -> str | None:
+def _leaving(stage: Stage, match: Match) -> str | None:
     """The statement that leaves a function after a failure, as its result type tells."""
+    key, kept = ("leaves", match.function), stage.unit.kept
+    if key not in kept:
+        kept[key] = _last_statement(stage.unit.module.functions[match.function])
+    known = kept[key]
+    assert known is None or isinstance(known, str)
+    return known
+
+
+def _last_statement(function: Function) -> str | None:
     result = function.result.replace("static ", "").replace("inline ", "").strip()
     if function.kind in ("constructor", "destructor", "lambda", "initialiser"):
         return None

@@ -8,7 +8,7 @@ The walk goes forward from the call, one state per node and set, and gives up at
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -377,57 +377,75 @@ class _Walk:
     # The walk.
 
     def _forward(self, start: _State, node: int) -> Mistake | None:
-        seen: set[tuple[int, _State]] = set()
+        seen: dict[_State, set[int]] = {}
         mistake = self._followed_on(start, node, seen)
-        spend(self.unit, self.match.function, len(seen))
+        spend(self.unit, self.match.function, sum(map(len, seen.values())))
         return mistake
 
     def _followed_on(
-        self, start: _State, node: int, seen: set[tuple[int, _State]]
+        self, start: _State, node: int, seen: dict[_State, set[int]]
     ) -> Mistake | None:
         found: list[Mistake] = []
-        queue: list[tuple[int, _State]] = [(node, start)]
-        first = True
+        seen[start] = {node}
+        step = self.function.nodes[node]
+        if step.act in (Act.TEST, Act.SWITCH):
+            outcome = self._visit(node, step, start, again=False)
+            if isinstance(outcome, Mistake):
+                return outcome
+            if self._has_looked(outcome):
+                return None
+        else:
+            outcome = [(edge.target, start) for edge in step.next]
+        queue = list(outcome)
         names = self._names()
         keys = mentions(self.unit, self.match.function)
+        throws = self.check.wrong == "misread" and self.unit.language != "c"
         alive = self._alive(_FEW)
         most = min(BUDGET, budget(self.unit, self.match.function))
+        steps = 0
         while queue:
-            key = queue.pop()
-            if key in seen:
-                continue
-            at, state = key
-            if self.check.wrong == "misread" and self._throws(at):
-                continue  # what says that it failed takes no failure for a success
-            if alive is not None and not first and at not in alive:
-                ended = self._left(state) if self._comes_to_an_end(at) else None
-                found += [] if ended is None else [ended]
-                continue
-            seen.add(key)
-            if len(seen) == _LONG:
-                alive = self._alive()
-            if len(seen) > most:
-                give_up(self.unit, self.match.function)
-                self.exhausted = True
-                return None
-            step = self.function.nodes[at]
-            idle = names is not None and names.isdisjoint(keys[at]) and step.act is not Act.EXIT
-            if idle and not first and at != node:
-                if not (state.tested and self._leaves(step, state)):
-                    queue += [(edge.target, state) for edge in step.next]
-            elif not first or step.act in (Act.TEST, Act.SWITCH):
-                outcome = self._visit(at, step, state, again=not first and at == node)
+            first, state = queue.pop()
+            here = seen.setdefault(state, set())
+            waiting = [first]
+            while waiting:
+                at = waiting.pop()
+                if at in here or (throws and self._throws(at)):
+                    continue  # what says that it failed takes no failure for a success
+                if alive is not None and at not in alive:
+                    ended = self._left(state) if self._comes_to_an_end(at) else None
+                    found += [] if ended is None else [ended]
+                    continue
+                here.add(at)
+                steps += 1
+                if steps == _LONG:
+                    alive = self._alive()
+                if steps > most:
+                    give_up(self.unit, self.match.function)
+                    self.exhausted = True
+                    return None
+                step = self.function.nodes[at]
+                if (
+                    names is not None
+                    and at != node
+                    and names.isdisjoint(keys[at])
+                    and step.act is not Act.EXIT
+                ):
+                    if not (state.tested and self._leaves(step, state)):
+                        waiting += [edge.target for edge in step.next]
+                    continue
+                outcome = self._visit(at, step, state, again=at == node)
                 if isinstance(outcome, Mistake):
                     found.append(outcome)
                     continue
-                looked = self.handed_on or any(following.tested for _, following in outcome)
-                if looked and self.check.wrong == "unchecked":
-                    return None  # some path looks; the others leave for a reason of their own
+                if self._has_looked(outcome):
+                    return None
                 queue += outcome
-            else:
-                queue += [(edge.target, state) for edge in step.next]
-            first = False
         return min(found, key=lambda item: item.span, default=None)
+
+    def _has_looked(self, outcome: Sequence[tuple[int, _State]]) -> bool:
+        """Whether some path looks at what must be looked at; others may leave for their reasons."""
+        looked = self.handed_on or any(following.tested for _, following in outcome)
+        return looked and self.check.wrong == "unchecked"
 
     def _alive(self, most: int | None = None) -> frozenset[int] | None:
         """The nodes from which the result, or what came with it, may still be looked at.
@@ -543,8 +561,7 @@ class _Walk:
 
     def _throws(self, at: int) -> bool:
         """Whether a way leads straight to an exception."""
-        steps = self._straight(at) if self.unit.language != "c" else ()
-        exprs = (self.function.nodes[step].expr for step in steps)
+        exprs = (self.function.nodes[step].expr for step in self._straight(at))
         return any(isinstance(expr, Unary) and expr.operator == "throw" for expr in exprs)
 
     def _straight(self, at: int) -> Iterator[int]:

@@ -41,12 +41,10 @@ def chosen(unit: Unit, function: int, node: int) -> bool:
 
 
 def _chosen(unit: Unit, function: int, node: int) -> bool:
-    mine = [way for way in _ways(unit, function, node) if way.equal]
-    if not mine:
-        return False
     deeds = _deeds(unit, function)
-    alike = (at for at, done in deeds.items() if at != node and done & deeds[node])
-    return any(
+    alike = [at for at, done in deeds.items() if at != node and done & deeds[node]]
+    mine = [way for way in _ways(unit, function, node) if way.equal] if alike else []
+    return bool(mine) and any(
         _is_other(way, their)
         for other in alike
         for their in _ways(unit, function, other)
@@ -103,7 +101,7 @@ def _found_ways(unit: Unit, function: int, node: int) -> Iterator[_Way]:
             continue
         leading = {node}
         queue = [node]
-        while queue:
+        while queue and 0 not in leading:
             for earlier in before[queue.pop()]:
                 if earlier != at and earlier not in leading:
                     leading.add(earlier)

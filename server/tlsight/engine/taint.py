@@ -92,7 +92,7 @@ def _calls(stage: Stage, check: Check) -> Iterator[Comparison]:
 
 
 def operators(stage: Stage) -> tuple[Comparison, ...]:
-    """The comparisons by `==` and `!=` of what may be a text."""
+    """The comparisons by `==` and `!=` of what may be a text, which nothing is in C."""
     known = stage.unit.cache.get("comparisons")
     if known is None:
         known = stage.unit.cache["comparisons"] = tuple(_by_operator(stage))
@@ -101,6 +101,8 @@ def operators(stage: Stage) -> tuple[Comparison, ...]:
 
 
 def _by_operator(stage: Stage) -> Iterator[Comparison]:
+    if stage.unit.language == "c":
+        return
     for number, function in enumerate(stage.unit.module.functions):
         for at, expr in function.each(Binary):
             if expr.operator in ("==", "!="):
@@ -129,6 +131,8 @@ def _is_no_name(side: Expr) -> bool:
 
 def _source(stage: Stage, check: Check, item: Comparison, side: Expr) -> Match | None:
     """The call of `roles` from which an operand comes, if all that is asked of it holds."""
+    if check.near and not _is_near(stage, check, item):
+        return None
     steps = descent(stage, item.function, item.node, side)
     candidates = [step for step in steps if _plays_one(step, check.roles)]
     source = min(candidates, key=lambda step: not stage.unit.live(step.span), default=None)
@@ -137,8 +141,6 @@ def _source(stage: Stage, check: Check, item: Comparison, side: Expr) -> Match |
     if not all(any(_plays_one(step, (role,)) for step in steps) for role in check.of):
         return None
     if check.unmeasured and is_measured(stage, source):
-        return None
-    if check.near and not _is_near(stage, check, item):
         return None
     asked = [step for step in steps if check.on and _plays_one(step, (check.on,))]
     if check.on and not any(_is_so(stage, check, step) for step in asked):

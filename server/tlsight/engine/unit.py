@@ -113,6 +113,11 @@ class Unit:
                 found.setdefault(last_name(call), []).append((index, at, call))
         return {name: tuple(calls) for name, calls in found.items()}
 
+    @cached_property
+    def bodies(self) -> frozenset[str]:
+        """The names of the functions that have bodies here."""
+        return frozenset(item.name for item in self.module.functions if item.body)
+
     def name_fact(self, anchor: int) -> NameFact | None:
         """What clang says of the identifier at an anchor."""
         return self.facts.names.get(anchor)
