@@ -96,6 +96,24 @@ def weakened(body: str, folder: Path) -> Finding:
             f"void f(SSL_CTX *c) {{\n#ifndef NDEBUG\n{WEAK}\n#endif\n}}",
             "unless NDEBUG is defined",
         ),
+        (
+            f"void f(SSL_CTX *c) {{ QMessageBox b; if (b.exec() == QMessageBox::Ignore) {WEAK} }}",
+            "only if b.exec() == QMessageBox::Ignore",
+        ),
+        (
+            "void f(SSL_CTX *c, const char *host) "
+            f'{{ if (strcmp(host, "localhost") == 0) {WEAK} }}',
+            'only if strcmp(host, "localhost") == 0',
+        ),
+        (
+            "void f(SSL_CTX *c, Options *o, int n) { bool all = false; if (o->insecure && n > 3)"
+            f" all = true; if (all) {WEAK} }}",
+            "only if o->insecure",
+        ),
+        (
+            f"struct Unknown; void f(SSL_CTX *c, Unknown *u) {{ if (!u->sslVerify) {WEAK} }}",
+            "unless u->sslVerify",
+        ),
     ],
 )
 def test_a_choice_is_information_and_is_told(body: str, told: str, tmp_path: Path) -> None:
@@ -116,6 +134,9 @@ def test_a_choice_is_information_and_is_told(body: str, told: str, tmp_path: Pat
         f"void f(SSL_CTX *c) {{ bool insecure = true; if (insecure) {WEAK} }}",
         f"void f(SSL_CTX *c, Options *o) {{ if (o->insecure || o->flags > 3) {WEAK} }}",
         f"void f(SSL_CTX *c, Options *o) {{ if (o->mode != VERIFY_NONE) {WEAK} }}",
+        "void f(SSL_CTX *c, Options *o) { bool all = false; if (o->flags > 3) all = true;"
+        f" if (o->insecure) all = true; if (all) {WEAK} }}",
+        f"void f(SSL_CTX *c, Reply *r) {{ if (r->error() == Reply::NoError) {WEAK} }}",
         f'void f(SSL_CTX *c, char **a) {{ if (strcmp(a[1], "--insecure")) {WEAK} }}',
         f"static void weaken(SSL_CTX *c) {{ {WEAK} }}"
         " void f(SSL_CTX *c, Options *o) { if (o->insecure) weaken(c); }"

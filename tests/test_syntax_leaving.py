@@ -53,12 +53,19 @@ def test_what_is_said_of_others_or_in_passing_ends_no_way(declaration: str) -> N
     "name", ["assert", "i_assert", "tt_assert", "my_assert_non_null", "ASSERT"]
 )
 def test_names_of_assertions(name: str) -> None:
-    assert is_assertion(name)
+    assert is_assertion(name, 1)
+    assert not is_assertion(name, 2)
+
+
+@pytest.mark.parametrize("name", ["g_return_if_fail", "g_return_val_if_fail"])
+def test_one_that_leaves_is_handed_what_that_yields(name: str) -> None:
+    assert is_assertion(name, 1)
+    assert is_assertion(name, 2)
 
 
 @pytest.mark.parametrize("name", ["assert_null", "assert_int_equal", "asserted", "reassert_key"])
 def test_other_names_are_none(name: str) -> None:
-    assert not is_assertion(name)
+    assert not is_assertion(name, 1)
 
 
 def test_past_an_assertion_it_holds() -> None:

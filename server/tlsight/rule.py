@@ -397,6 +397,8 @@ class Check:
     """Roles that count as `unless` does, whatever `despite` says."""
     unless_tested: tuple[str, ...] = ()
     """Roles: a call that is only made past a test of what one of them yields is right."""
+    unless_judged: tuple[str, ...] = ()
+    """Roles: a call is right if what one of them yields decides something, or is kept."""
     only_with: tuple[str, ...] = ()
     """Roles of which one must be played in the unit for the check to apply."""
     not_as: tuple[str, ...] = ()

@@ -27,7 +27,7 @@ from tlsight.engine.taint import check_taint
 from tlsight.engine.typestate import check_typestate
 from tlsight.engine.unit import Unit
 from tlsight.finding import Evidence, Finding, Portrait, Suppression, Unanalysed
-from tlsight.rule import Property
+from tlsight.rule import Check, Property
 from tlsight.text import Lines, Span
 
 __all__ = [
@@ -132,20 +132,36 @@ def _checked(stage: Stage, rule: Property, suites: Suites) -> Iterator[Finding |
     for item in rule.checks:
         if item.only_with and not any(role in table for role in item.only_with):
             continue
-        if rule.kind == "argument":
-            yield from check_argument(stage, rule, item, suites)
-        elif rule.kind == "result":
-            yield from check_result(stage, rule, item)
-        elif rule.kind == "callback":
-            yield from check_callback(stage, rule, item)
-        elif rule.kind == "taint":
-            yield from check_taint(stage, rule, item)
-        elif rule.kind == "ownership":
-            yield from check_ownership(stage, rule, item)
-        elif rule.kind == "secret":
-            yield from check_secret(stage, rule, item)
-        elif rule.kind == "typestate":
-            yield from check_typestate(stage, rule, item)
+        try:
+            yield from _of_kind(stage, rule, item, suites)
+        except RecursionError:
+            unfinished(stage.unit).append(rule.id)
+
+
+def _of_kind(
+    stage: Stage, rule: Property, check: Check, suites: Suites
+) -> Iterator[Finding | Evidence]:
+    if rule.kind == "argument":
+        yield from check_argument(stage, rule, check, suites)
+    elif rule.kind == "result":
+        yield from check_result(stage, rule, check)
+    elif rule.kind == "callback":
+        yield from check_callback(stage, rule, check)
+    elif rule.kind == "taint":
+        yield from check_taint(stage, rule, check)
+    elif rule.kind == "ownership":
+        yield from check_ownership(stage, rule, check)
+    elif rule.kind == "secret":
+        yield from check_secret(stage, rule, check)
+    elif rule.kind == "typestate":
+        yield from check_typestate(stage, rule, check)
+
+
+def unfinished(unit: Unit) -> list[str]:
+    """The rules that did not come to an end in a unit."""
+    known = unit.cache.setdefault("unfinished", [])
+    assert isinstance(known, list)
+    return known
 
 
 def described(index: Index, unit: Unit, offset: int) -> Portrait | None:
@@ -233,6 +249,10 @@ def unread(index: Index, unit: Unit) -> tuple[Unanalysed, ...]:
         )
         for number, function in enumerate(unit.module.functions)
         if has_lost_sight(unit, number)
+    ]
+    found += [
+        Unanalysed(f"{rule} gave up: what it follows is nested too deeply")
+        for rule in dict.fromkeys(unfinished(unit))
     ]
     return (*found, *_abandoned(index, unit))
 

@@ -12,6 +12,7 @@ from tlsight.engine.excuses import excuse
 from tlsight.engine.index import spelled
 from tlsight.engine.match import Match, is_compared, matches
 from tlsight.engine.mending import by_page, by_vocabulary
+from tlsight.engine.releases import lacks
 from tlsight.engine.report import excused, finding, held, undecided
 from tlsight.engine.roles import (
     Stage,
@@ -237,7 +238,7 @@ def _by_policy(
         if value.decided or (value.function == match.function and _decided(stage, match)):
             continue
         worst = _worst(stage, vocabulary, verdicts, value, suites)
-        if worst is not None:
+        if worst is not None and not _is_best_there(stage, vocabulary, verdicts, value):
             judged.append((value, *worst))
     for value, meaning, verdict, names in judged:
         words = {
@@ -254,6 +255,19 @@ def _by_policy(
             fixes = by_page(stage, rule, match)
         sometimes = _stated(values) > len(judged)
         yield Judged(value.span, words, verdict.level, _way(match, value), fixes, sometimes)
+
+
+def _is_best_there(
+    stage: Stage, vocabulary: Vocabulary, verdicts: Mapping[str, Verdict], value: Value
+) -> bool:
+    """Whether a value only stands where the library does not know a better one."""
+    better = {name for name, meaning in vocabulary.means.items() if meaning not in verdicts}
+    around = stage.unit.module.functions[value.function]
+    return any(
+        lacks((*around.tags, *node.tags), better)
+        for node in around.nodes
+        if node.tags and node.span.contains(value.span)
+    )
 
 
 def _way(match: Match, value: Value) -> tuple[Related, ...]:

@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterator
 
 from tlsight.engine.index import integer
-from tlsight.engine.match import Match
+from tlsight.engine.match import Match, tags_at
 from tlsight.engine.roles import Stage
-from tlsight.engine.unit import path, strip
+from tlsight.engine.unit import contradict, path, strip
 from tlsight.engine.values import Value, bytes_bound, name_value, possible
 from tlsight.ir import Expr, Index, Unary, Variable
 from tlsight.text import Edit, Span
@@ -100,7 +100,19 @@ def _bound_edit(stage: Stage, variable: Variable, size: int) -> Edit | None:
 
 def _variable(stage: Stage, match: Match, expr: Expr, name: str) -> Variable | None:
     if "." not in name:
-        return stage.unit.variable(match.function, name, expr.span.start)
+        apart = {
+            node.variable.span
+            for node in stage.unit.module.functions[match.function].nodes
+            if node.variable is not None
+            and node.variable.name == name
+            and contradict(node.tags, tags_at(stage.unit, match))
+        }
+        before = expr.span.start
+        found = stage.unit.variable(match.function, name, before)
+        while found is not None and found.span in apart and found.span.start < before:
+            before = found.span.start  # under an `#else` it is another one
+            found = stage.unit.variable(match.function, name, before - 1)
+        return found
     kind = stage.unit.type_of(match.function, expr)
     if kind is None:
         return None

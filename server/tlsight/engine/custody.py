@@ -14,7 +14,7 @@ from tlsight.engine.deeds import (
     named,
     resource_of_type,
 )
-from tlsight.engine.flow import following, is_in_loop
+from tlsight.engine.flow import definitions, following, is_in_loop
 from tlsight.engine.life import Life, Status, Subject
 from tlsight.engine.lives import Walk, done_to_parameter
 from tlsight.engine.match import Match
@@ -105,12 +105,36 @@ def subjects(stage: Stage, function: int) -> Iterator[Subject]:
             if not _is_mentioned(stage, function, node, found):
                 continue
             name = found
-        if status is Status.LENT and not any(item.deed == "release" for _, _, item in deeds):
+        if status is Status.LENT and (
+            not any(item.deed == "release" for _, _, item in deeds)
+            or _is_shared(stage, function, call, deeds)
+        ):
             continue
         resource = deed.resource if status is Status.OWNED else None
         spelled = deed.match.spelled
         yield Subject(function, node, call, status, name, deed, resource, spelled)
     yield from _of_helpers(stage, function, shared)
+
+
+def _is_shared(
+    stage: Stage, function: int, call: Call, deeds: tuple[tuple[int, Call, Deed], ...]
+) -> bool:
+    """Whether what a call lends, as an element of a list perhaps, is given another owner here."""
+    for _, _, deed in deeds:
+        argument = deed.at(IT) if deed.deed == "share" else None
+        if argument is None:
+            continue
+        given = definitions(stage.unit, function).get(named(argument) or "", ())
+        for value in (argument, *(item.value for item in given if item.value is not None)):
+            inner = strip(value)
+            if isinstance(inner, Call) and _lends(inner) == _lends(call):
+                return True
+    return False
+
+
+def _lends(call: Call) -> tuple[str, str | None]:
+    """What a call lends something out of: by its name, and its first argument."""
+    return last_name(call), named(call.arguments[0]) if call.arguments else None
 
 
 def _counts(deed: Deed, deeds: tuple[tuple[int, Call, Deed], ...]) -> bool:

@@ -13,13 +13,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from tlsight.engine.callees import called
-from tlsight.engine.flow import Definition, definitions, reaching
+from tlsight.engine.flow import Definition, definitions, give_up, reaching
 from tlsight.engine.index import tail
 from tlsight.engine.match import Match, call_matches
 from tlsight.engine.objects import RESULT, THIS, objects
 from tlsight.engine.origin import may_write, root
 from tlsight.engine.roles import Stage, plays
-from tlsight.engine.unit import path, strip
+from tlsight.engine.unit import Unit, path, strip
 from tlsight.engine.values import CONTENT, CONVERSION
 from tlsight.ir import (
     Act,
@@ -37,8 +37,12 @@ from tlsight.ir import (
     Unary,
 )
 
-BUDGET = 2_000
-"""Expressions and names of one question."""
+BUDGET = 1_000
+"""Expressions, names and steps that change them, of one question."""
+TOGETHER = 100_000
+"""The same of all questions of a unit."""
+_STEPS = 100
+"""Steps back from one expression to the next, one in the other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,33 +61,57 @@ def descent(stage: Stage, function: int, node: int, expr: Expr) -> tuple[Match, 
     known = stage.unit.cache.get(key)
     if known is None:
         search = _Search(stage)
+        before = search.left
         search.follow(function, node, expr, None)
+        _spend(stage.unit, before - search.left)
+        if search.left <= 0:
+            give_up(stage.unit, function)
         known = stage.unit.cache[key] = tuple(search.found.values())
     assert isinstance(known, tuple)
     return known
 
 
+def _left(unit: Unit) -> int:
+    """The steps that the questions of a unit may still take."""
+    left = unit.cache.get("descents", TOGETHER)
+    assert isinstance(left, int)
+    return left
+
+
+def _spend(unit: Unit, steps: int) -> None:
+    """Effect: a question has taken so many steps."""
+    unit.cache["descents"] = _left(unit) - steps
+
+
 class _Search:
-    """One question. `found` is its answer."""
+    """One question. `found` is its answer, `left` the steps that it may still take."""
 
     def __init__(self, stage: Stage) -> None:
         self.stage = stage
         self.unit = stage.unit
         self.found: dict[tuple[int, str], Match] = {}
         self._seen: set[tuple[object, ...]] = set()
+        self._inside = 0
+        self.left = min(BUDGET, _left(self.unit))
 
     def _is_new(self, *key: object) -> bool:
         """Effect: notes what was asked, so that it is asked once, and not without end."""
-        if key in self._seen or len(self._seen) > BUDGET:
+        if key in self._seen or self.left <= 0:
             return False
+        self.left -= 1
         self._seen.add(key)
         return True
 
     def follow(self, function: int, node: int, expr: Expr, frame: _Frame | None) -> None:
         """Effect: notes what an expression has come through."""
         expr = strip(expr)
-        if not self._is_new(function, node, id(expr), frame):
+        if self._inside > _STEPS or not self._is_new(function, node, id(expr), frame):
             return
+        self._inside += 1
+        self._follow(function, node, expr, frame)
+        self._inside -= 1
+
+    def _follow(self, function: int, node: int, expr: Expr, frame: _Frame | None) -> None:
         if isinstance(expr, Call):
             self._call(function, node, expr, frame)
         elif isinstance(expr, Conditional):
@@ -183,13 +211,15 @@ class _Search:
         if not self._is_new(function, node, name, frame):
             return
         reached = reaching(self.unit, function, node, name, touches=True)
-        if reached is None:
+        if reached is None or self._inside > _STEPS:
             return
+        self._inside += 1
         found, entry = reached
         for item in found:
             self._defined(function, name, item, frame)
         if entry:
             self._handed(function, name, frame)
+        self._inside -= 1
 
     def _handed(self, function: int, name: str, frame: _Frame | None) -> None:
         """Effect: a parameter is what the call handed over, or any call of this text."""
@@ -202,6 +232,9 @@ class _Search:
 
     def _defined(self, function: int, name: str, item: Definition, frame: _Frame | None) -> None:
         """Effect: follows one step that gives a name its value, or may change it."""
+        self.left -= 1
+        if self.left <= 0:
+            return
         if item.kind == "value":
             if item.value is not None:
                 self.follow(function, item.node, item.value, frame)

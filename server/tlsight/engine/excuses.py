@@ -9,6 +9,7 @@ from tlsight.engine.guards import past
 from tlsight.engine.index import tail
 from tlsight.engine.match import Match, is_compared, occasion, tags_at
 from tlsight.engine.origin import of_value
+from tlsight.engine.paths import decides
 from tlsight.engine.releases import is_without
 from tlsight.engine.roles import Stage, mentions, played
 from tlsight.engine.unit import contradict, path, strip
@@ -46,7 +47,26 @@ def excuse(stage: Stage, check: Check, match: Match) -> Excuse | None:
     for other in others:
         if other.site is not match.site and _related(stage, match, other):
             return Excuse(f"{other.spelled} settles it", other.span)
+    for role in check.unless_judged:
+        for other in table.get(role, ()):
+            if _related(stage, match, other) and (decides(stage, other) or _is_kept(stage, other)):
+                return Excuse(f"what {other.spelled} yields is judged", other.span)
     return _compared(stage, check, match) if check.unless_tested else None
+
+
+def _is_kept(stage: Stage, match: Match) -> bool:
+    """Whether what a call yields is given to a member, where other functions see it."""
+    return any(
+        strip(item.value) is match.site
+        and (
+            isinstance(item.target, Member)
+            or (
+                isinstance(item.target, Name)
+                and not stage.unit.is_local(match.function, item.target.text)
+            )
+        )
+        for _, item in stage.unit.module.functions[match.function].each(Assign)
+    )
 
 
 def _compared(stage: Stage, check: Check, match: Match) -> Excuse | None:
@@ -77,7 +97,12 @@ def _hands_on(stage: Stage, match: Match) -> bool:
     """
     around = stage.unit.module.functions[match.function]
     name, site = tail(around.name), match.site
-    if not isinstance(site, Call) or site.arguments or not isinstance(site.callee, Name):
+    if not isinstance(site, Call) or site.arguments:
+        return False
+    if isinstance(site.callee, Member):
+        alone = len(around.each(Call)) == 1 and not around.parameters
+        return alone and name == match.spelled and around.kind == "method"
+    if not isinstance(site.callee, Name):
         return False
     if around.kind != "function" or around.result in ("", "void") or name == match.spelled:
         return False

@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import NamedTuple
 
+from tlsight.engine.deeds import named
+from tlsight.engine.flow import definitions
 from tlsight.engine.index import tail
 from tlsight.engine.relational import NEGATED
 from tlsight.engine.roles import Stage, is_known
@@ -46,16 +48,18 @@ _DEPTH = 3
 _WEAKER = re.compile(
     r"insecure|unsafe|dangerous|unverified|untrusted|debug|self_?sign|legacy|(?:^|_)weak|key_?log"
     r"|(?:^|_)(?:accepted|approved|confirmed)$"
-    r"|(?:^|_)(?:no|skip|ignore|disable|bypass|without|dont)_?(?:\w+_)??"
+    r"|(?:^|_)(?!no_?errors?$)(?:no|skip|ignore|disable|bypass|without|dont)_?(?:\w+_)??"
     r"(?:verif|check|validat|cert|ssl|tls|auth|host_?name|peer|error)"
     r"|(?:accept|allow|trust|permit)\w*(?:any|all|invalid|bad|expired|every|self|cert|ssl|tls)"
-    r"|(?:^|_)tests?(?:$|_|ing)"
+    r"|(?:^|_)tests?(?:$|_|ing)|(?:^|_)is_(?:loop_?back|local_?host)$"
 )
 """Names of what makes something weaker where it is turned on."""
 _SAFER = re.compile(r"verif|check|validat|secur|strict|safe|authenticat")
 """Names of what makes something weaker where it is turned off."""
-_OFF = re.compile(r"(?:^|_)(?:none|off|never|no|disabled?)$")
-"""Last words of a choice to do without something."""
+_OFF = re.compile(r"(?:^|_)(?:none|off|never|no|disabled?)$|^(?:local_?host|127_0_0_1)(?:_ipv6)?$")
+"""Last words of a choice to do without something; nobody stands between a machine and itself."""
+_QUESTION = re.compile(r"(?:box|dialog)$")
+"""Classes that ask somebody: what they yield was answered."""
 
 
 class Guard(NamedTuple):
@@ -194,16 +198,39 @@ def _choices(stage: Stage, function: int) -> dict[tuple[int, Edge], Guard]:
     key = ("choices", function)
     known = stage.unit.cache.get(key)
     if known is None:
+        nodes = stage.unit.module.functions[function].nodes
         known = stage.unit.cache[key] = {
             (at, edge): Guard(node.span, _told(stage, node.expr, edge.when))
-            for at, node in enumerate(stage.unit.module.functions[function].nodes)
+            for at, node in enumerate(nodes)
             if node.act in (Act.TEST, Act.SWITCH) and node.expr is not None and not node.loop
             if node.act is Act.SWITCH or _is_spoken(node)
             for edge in node.next
             if _is_choice(stage, function, at, node, edge)
         }
+        known |= dict(_by_flags(stage, function)) if known else {}
     assert isinstance(known, dict)
     return known
+
+
+def _by_flags(stage: Stage, function: int) -> Iterator[tuple[tuple[int, Edge], Guard]]:
+    """The same of tests of a local that only gets the value where somebody opted in before."""
+    for at, node in enumerate(stage.unit.module.functions[function].nodes):
+        test = strip(node.expr) if node.act is Act.TEST and node.expr is not None else None
+        turned = isinstance(test, Unary) and test.operator == "!"
+        flag = strip(test.operand) if isinstance(test, Unary) and turned else test
+        if not isinstance(flag, Name) or not stage.unit.is_local(function, flag.text):
+            continue
+        items = [
+            (item.node, _number(item.value) if item.value is not None else None)
+            for item in definitions(stage.unit, function).get(flag.text, ())
+        ]
+        if len(items) < 2 or any(number is None for _, number in items):
+            continue
+        for edge in node.next:
+            given = [place for place, number in items if bool(number) == (edge.when is not turned)]
+            ways = [_test(stage, function, place) for place in given]
+            if ways and (first := ways[0]) is not None and None not in ways:
+                yield (at, edge), first
 
 
 def _reached(
@@ -257,8 +284,18 @@ def _opted(stage: Stage, function: int, at: int, test: Expr, holds: bool) -> boo
     if holds and any(_WEAKER.search(word) for word in words):
         return not _is_default(stage, function, at, test, holds)
     if not holds and any(_SAFER.search(word) for word in words):
-        return _initial(stage, function, test) is True
+        return _initial(stage, function, test) is True or _is_setting(stage, function, test)
     return False
+
+
+def _is_setting(stage: Stage, function: int, flag: Expr) -> bool:
+    """Whether a flag is a member of something declared elsewhere: its default is unknown."""
+    return (
+        isinstance(flag, Member)
+        and named(flag.base) != "this"
+        and _declared(stage, function, flag) is None
+        and not stage.unit.declares(stage.unit.receiver_type(function, flag) or "")
+    )
 
 
 def _compared(stage: Stage, function: int, at: int, test: Binary, holds: bool) -> bool:
@@ -277,7 +314,7 @@ def _compared(stage: Stage, function: int, at: int, test: Binary, holds: bool) -
         isinstance(strip(side), Binary) for side in (test.left, test.right)
     ):
         return any(
-            _is_off(_words(strip(side)))
+            _is_off(_words(strip(side))) or _is_answer(strip(side))
             for side in (test.left, test.right)
             if not isinstance(strip(side), Call)
         )
@@ -290,10 +327,16 @@ def _is_spoken(test: Node) -> bool:
     return any(
         type(item) is Call
         or (type(item) is Literal and item.kind == "string")
-        or (type(item) is Name and _is_telling(tail(item.text)))
+        or (type(item) is Name and (_is_telling(tail(item.text)) or _is_answer(item)))
         or (type(item) is Member and _is_telling(item.name))
         for item in test.everything
     )
+
+
+def _is_answer(expr: Expr) -> bool:
+    """Whether a constant is one of those that a class which asks somebody yields."""
+    around = expr.text.rpartition("::")[0] if isinstance(expr, Name) else ""
+    return _QUESTION.search(_plain(tail(around))) is not None
 
 
 @lru_cache(maxsize=4096)

@@ -39,6 +39,7 @@ from tlsight.engine.unit import Unit, bare, last_name, strip
 from tlsight.ir import (
     Act,
     Assign,
+    Binary,
     Braces,
     Call,
     CallKind,
@@ -50,6 +51,7 @@ from tlsight.ir import (
     Member,
     Name,
     Node,
+    Opaque,
     Unary,
     walk,
 )
@@ -633,7 +635,7 @@ class Walk:
                 return self._escapes(at, argument.span, state, "its variable is set elsewhere")
             return [state._replace(holders=left)] if left else []
         if not self._is(state, argument):
-            parts = inner.items if isinstance(inner, Braces) else ()
+            parts = _put_together(inner)
             if any(self._is(state, part) for part in parts):
                 return self._escapes(at, argument.span, state, "it is put into something else")
             return [state]
@@ -701,6 +703,16 @@ class Walk:
         """Code that is not known may set what is no local."""
         kept = frozenset(name for name in state.holders if not self._is_shaken(name))
         return state if kept == state.holders else state._replace(holders=kept)
+
+
+def _put_together(expr: Expr) -> tuple[Expr, ...]:
+    """What something is made of: in braces, or not understood (`T *, x` as a product of two)."""
+    if isinstance(expr, Braces):
+        return expr.items
+    if isinstance(expr, Opaque):
+        return expr.parts
+    product = isinstance(expr, Binary) and expr.operator == "*"
+    return (expr.left, expr.right) if isinstance(expr, Binary) and product else ()
 
 
 def _among(known: frozenset[tuple[str, _T]], live: frozenset[str]) -> frozenset[tuple[str, _T]]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from functools import lru_cache
 
 from tlsight.ir import Tag
@@ -77,6 +77,12 @@ def is_without(tags: Sequence[Tag], name: str) -> bool:
     """
     found = (_FOUND.fullmatch(tag.condition) for tag in tags if not tag.holds)
     return any(match is not None and match[1].lower() == name.lower() for match in found)
+
+
+def lacks(tags: Sequence[Tag], names: Collection[str]) -> bool:
+    """Whether a place is only compiled where the library does not define one of some names."""
+    missing = (_DEFINED.fullmatch(tag.condition) for tag in tags if not tag.holds)
+    return any(match is not None and match[1] in names for match in missing)
 
 
 @lru_cache(maxsize=1024)

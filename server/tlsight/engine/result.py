@@ -35,6 +35,7 @@ from tlsight.engine.remarks import remark
 from tlsight.engine.repairing import checked, guarded, tested
 from tlsight.engine.report import excused, finding, held, undecided
 from tlsight.engine.roles import Stage, played, playing
+from tlsight.engine.steps import of_function
 from tlsight.engine.unit import Unit, path, strip
 from tlsight.engine.values import CONTENT, CONVERSION, possible
 from tlsight.finding import Evidence, Finding, Fix, Related
@@ -168,6 +169,22 @@ def _reported(
     )
 
 
+_IF = re.compile(rb"\bif\s*\(\s*(?:[^;{}]*;\s*)?$")
+"""What stands before the test of an `if`, an initialisation perhaps."""
+_HEAD = 200
+"""Bytes before a test that are looked at."""
+_EMPTY = re.compile(rb"\s*\)\s*\{([^{}]*)\}")
+_UNSAID = re.compile(rb"[;(){}=]|TODO|FIXME|XXX", re.IGNORECASE)
+"""In a comment: it is code, or says that something is still missing."""
+
+
+def _is_explained(data: bytes, end: int) -> bool:
+    """Whether words, rather than code that is commented out, stand in the branch of a test."""
+    found = _EMPTY.match(data, end)
+    said = found[1].strip(b"/* \t\r\n") if found is not None else b""
+    return bool(said) and _UNSAID.search(said) is None
+
+
 class _State(NamedTuple):
     """At a node: what is still possible, whether anything looked, and which test was last."""
 
@@ -209,6 +226,8 @@ class _Walk:
         self.home = home(self.unit, match)
         """The node whose expression the call belongs to."""
         self.sinks = self._sink_sites()
+        self.refilled = self._refilling()
+        """The steps at which other calls fill what this one has filled."""
         self.handed_on = False
         """Whether some path hands the result to someone who may look at it."""
         self.context = ""
@@ -216,6 +235,20 @@ class _Walk:
         self.tests: set[Span] = set()
         """Where the result is tested."""
         self.exhausted = False
+
+    def _refilling(self) -> frozenset[int]:
+        if self.check.wrong != "data-unguarded":
+            return frozenset()
+        target = self.match.arguments.get(self.check.argument)
+        name = path(target) if target is not None else None
+        return frozenset(
+            other.node
+            for role in self.check.roles
+            for other in of_function(self.stage, role, self.match.function)
+            if name is not None and other.site is not self.match.site
+            if (filled := other.arguments.get(self.check.argument)) is not None
+            and path(filled) == name
+        )
 
     def run(self) -> Mistake | None:
         """The mistake that stands first in the text, None if there is none or it cannot be told."""
@@ -240,6 +273,11 @@ class _Walk:
             return None
         if context == "stated":
             return None
+        if context == "tested" and wrong == "unchecked" and self._decides_nothing(node):
+            if node.expr is None or _is_explained(self.unit.data, node.expr.span.end):
+                return None
+            told = Related(node.expr.span, "nothing depends on this test")
+            return Mistake(self.match.span, (told,))
         if wrong == "misread" and context == "stored" and self._truth_mixed():
             return Mistake(self.match.span, fixes=self._test_fix(self.home, self.call))
         return self._forward(start, self.home)
@@ -489,10 +527,12 @@ class _Walk:
         used = self._used(at, step, state)
         if used is not None:
             return used
+        if at in self.refilled:
+            return []
         if self.check.wrong == "data-unguarded" and self._looks(step):
             self.tests.add(step.span)
             return []
-        if step.act is Act.TEST and step.expr is not None:
+        if step.act is Act.TEST and step.expr is not None and not self._decides_nothing(step):
             split = self._split(step.expr)
             if split is not None:
                 self.tests.add(step.expr.span)
@@ -572,6 +612,22 @@ class _Walk:
             if len(following) != 1:
                 return
             at = following[0].target
+
+    def _decides_nothing(self, test: Node) -> bool:
+        """Whether it goes on in one way, however a test comes out: the branch of an `if` is empty.
+
+        A part of a condition is what it is a part of.
+        """
+        if test.act is not Act.TEST or test.loop or len({edge.target for edge in test.next}) != 1:
+            return False
+        start = test.span.start
+        if _IF.search(self.unit.data[max(0, start - _HEAD) : start]) is None:
+            return False
+        following = (self.function.nodes[at] for at in self._straight(test.next[0].target))
+        return not any(
+            step.evaluates is not None and step.evaluates.span.contains(test.span)
+            for step in following
+        )
 
     def _is_error(self, at: int, expr: Expr) -> bool:
         if self._names_result(expr):

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from tlsight.engine.flow import BUDGET, definitions, predecessors
 from tlsight.engine.unit import Unit, last_name, path, strip
-from tlsight.ir import Act, Binary, Call, Edge, Expr, Literal, Name, Node, walk
+from tlsight.ir import Act, Binary, Call, Edge, Expr, Literal, Member, Name, Node, walk
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,7 @@ def _deeds(unit: Unit, function: int) -> dict[int, frozenset[str]]:
         found: dict[int, set[str]] = {}
         for name, items in definitions(unit, function).items():
             for item in items:
-                if item.kind == "value":
+                if item.kind == "value" and not _is_read(unit, function, item.value):
                     found.setdefault(item.node, set()).add(f"= {name}")
         for at, node in enumerate(unit.module.functions[function].nodes):
             deeds = found.setdefault(at, set())
@@ -79,6 +79,14 @@ def _deeds(unit: Unit, function: int) -> dict[int, frozenset[str]]:
         unit.cache[key] = known
     assert isinstance(known, dict)
     return known
+
+
+def _is_read(unit: Unit, function: int, value: Expr | None) -> bool:
+    """Whether a value is only taken over from a variable or a field: nothing is chosen by that."""
+    inner = strip(value) if value is not None else None
+    return isinstance(inner, Member) or (
+        isinstance(inner, Name) and unit.is_local(function, inner.text)
+    )
 
 
 def _ways(unit: Unit, function: int, node: int) -> tuple[_Way, ...]:

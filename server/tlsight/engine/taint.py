@@ -34,6 +34,10 @@ from tlsight.rule import Check, Property
 
 _SHORTEST = 3
 """Letters and digits of a literal that may be a name; fewer are a mark, such as `CN=` or `*.`."""
+_ARITHMETIC = re.compile(
+    r"(?:(?:const|volatile|unsigned|signed|bool|int|short|long|float|double|s?size_t|time_t|off_t"
+    r"|std::size_t|q?u?int(?:8|16|32|64)(?:_t)?|qsizetype)\s*)+&?"
+)
 _NUMBERS = (Binary, SizeOf)
 """Expressions that are numbers or truths, whatever is in them."""
 
@@ -118,7 +122,9 @@ def _is_no_text(stage: Stage, function: int, side: Expr) -> bool:
     if isinstance(side, Index):
         kind = stage.unit.type_of(function, side.base) or "*"
         return "*" in kind or "[" in kind
-    return isinstance(side, (Unary, *_NUMBERS))
+    if isinstance(side, (Unary, *_NUMBERS)):
+        return True
+    return _ARITHMETIC.fullmatch(stage.unit.type_of(function, side) or "") is not None
 
 
 def _is_no_name(side: Expr) -> bool:

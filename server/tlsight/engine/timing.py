@@ -13,6 +13,7 @@ from collections.abc import Iterator
 
 from tlsight.engine.comparing import Comparison
 from tlsight.engine.elsewhere import judged_elsewhere
+from tlsight.engine.flow import definitions
 from tlsight.engine.leaving import is_included
 from tlsight.engine.makers import maker
 from tlsight.engine.match import Match
@@ -24,7 +25,7 @@ from tlsight.engine.taint import operators
 from tlsight.engine.unit import last_name, strip
 from tlsight.engine.values import possible
 from tlsight.finding import Evidence, Finding, Fix, Related
-from tlsight.ir import Binary, Braces, Call, Expr, Literal, Name, parts
+from tlsight.ir import Binary, Braces, Call, Expr, Literal, Member, Name, parts
 from tlsight.rule import Check, Property
 
 _TEXT = re.compile(r"string|byte|vector|array|view", re.IGNORECASE)
@@ -120,6 +121,8 @@ def _compared(
         return None
     if "" not in names and names[0] == names[1] and _is_setter(around):
         return None
+    if _was_read_from(stage, match, sides):
+        return None
     makers = [maker(stage, match.function, match.node, side, check.sources) for side in sides]
     if all(makers) and len({made.spelled for made in makers if made is not None}) == 1:
         return None  # asked for twice, of the same one
@@ -128,11 +131,42 @@ def _compared(
             return _told_of(stage, side), made
     if not by_name or _is_again(names) or _is_setter(around):
         return None
+    if _is_of_one_kind(stage, match.function, sides):
+        return None
     near = pattern(check.near)
     for side, name in zip(sides, names, strict=True):
         if name and near.search(name):
             return spelled(stage, side), None
     return None
+
+
+def _is_of_one_kind(stage: Stage, function: int, sides: tuple[Expr, ...]) -> bool:
+    """Whether the same field of two objects of one class is compared: are the two alike."""
+    fields = [_field(side) for side in sides]
+    if None in fields or len({field.name for field in fields if field is not None}) > 1:
+        return False
+    owners = {stage.unit.receiver_type(function, field) for field in fields if field is not None}
+    return len(owners) == 1 and None not in owners
+
+
+def _field(expr: Expr) -> Member | None:
+    """The field that an expression is, or that a getter yields."""
+    inner = strip(expr)
+    if isinstance(inner, Call) and not inner.arguments:
+        inner = inner.callee
+    return inner if isinstance(inner, Member) else None
+
+
+def _was_read_from(stage: Stage, match: Match, sides: tuple[Expr, ...]) -> bool:
+    """Whether one side began as the other: it is asked whether anything has changed."""
+    for side, other in (sides, sides[::-1]):
+        inner = strip(side)
+        if isinstance(inner, Name) and any(
+            item.value is not None and spelled(stage, item.value) == spelled(stage, other)
+            for item in definitions(stage.unit, match.function).get(inner.text, ())
+        ):
+            return True
+    return False
 
 
 def _told_of(stage: Stage, side: Expr) -> str:

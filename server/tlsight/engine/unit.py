@@ -315,6 +315,8 @@ class Unit:
             return self.type_of(function, expr.right) if expr.operator == "," else None
         if isinstance(expr, Index):
             base = self.type_of(function, expr.base)
+            if base and not re.search(r"[*\[]", base.partition("<")[0]):
+                return template_argument(self.resolved_type(base)) or element(base)
             return element(base) if base else None
         if isinstance(expr, Literal) and expr.kind == "string":
             return "const char *"
@@ -366,10 +368,18 @@ class Unit:
             return call.callee.text + " *" if isinstance(call.callee, Name) else None
         found = self.signatures(function, call)
         if found:
-            return found[0].result or None
+            return self._of_template(function, call, found[0].result) or None
         if isinstance(call.callee, Name) and self.is_type(call.callee.text):
             return call.callee.text
         return None
+
+    def _of_template(self, function: int | None, call: Call, result: str) -> str:
+        """The result of a method; of a container's, what its first template argument is."""
+        if bare(result) != "T" or not isinstance(call.callee, Member):
+            return result
+        base = self.type_of(function, call.callee.base)
+        argument = template_argument(self.resolved_type(base)) if base is not None else None
+        return result.replace("T", argument) if argument is not None else result
 
     def _type_of_unary(self, function: int | None, expr: Unary) -> str | None:
         inner = self.type_of(function, expr.operand)

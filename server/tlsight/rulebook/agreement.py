@@ -93,6 +93,7 @@ def _unbound(check: Check, bound: _Bound) -> Iterator[Problem]:
         *check.only_with,
         *check.not_as,
         *check.unless_tested,
+        *check.unless_judged,
     )
     named = (
         *named,

@@ -211,6 +211,7 @@ def _check(kind: str, table: Table) -> Check:
         bytes=table.flag("bytes"),
         unless=table.texts("unless"),
         unless_tested=table.texts("unless-tested"),
+        unless_judged=table.texts("unless-judged"),
         despite=table.texts("despite"),
         anyway=table.texts("anyway"),
         only_with=table.texts("only-with"),

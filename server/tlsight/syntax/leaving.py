@@ -13,7 +13,9 @@ _EDGE = re.compile(rb"[;{}]")
 _CALLED = re.compile(rb"\b([A-Za-z_]\w*)\s*\(")
 _FAR = 400
 """Bytes on either side in which the declaration of an attribute is looked for."""
-_ASSERTS = re.compile(r"(?i)(?:^|[_a-z\d])assert(?:_true|_non_?null)?$")
+_ASSERTS = re.compile(
+    r"(?i)(?:^|[_a-z\d])assert(?:_true|_non_?null)?$|(?:^|_)return_(?:val_)?if_fail$"
+)
 
 
 def never_returning(plain: bytes) -> frozenset[str]:
@@ -32,9 +34,13 @@ def never_returning(plain: bytes) -> frozenset[str]:
     return frozenset(found)
 
 
-def is_assertion(name: str) -> bool:
-    """Whether what is called like this lets nothing pass that does not hold."""
-    return _ASSERTS.search(name) is not None
+def is_assertion(name: str, arguments: int) -> bool:
+    """Whether what is called like this lets nothing pass that does not hold.
+
+    One that leaves the function is handed what that yields, too.
+    """
+    several = arguments == 1 or name.endswith("if_fail")
+    return several and _ASSERTS.search(name) is not None
 
 
 def _is_attribute(name: bytes) -> bool:

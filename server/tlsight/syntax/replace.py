@@ -18,10 +18,12 @@ from tlsight.text import Span
 
 EMPTY = "$$"
 """Stands for `{}` as a default argument, which the grammar does not know."""
+_VISIBILITY = r"(?:[A-Z][A-Z0-9_]+|[A-Za-z]\w*(?:_(?:API|EXPORT|DLL|PUBLIC|api|export)|Export))"
+"""The macro before the name of a class that says who sees it."""
 _GENERIC: tuple[tuple[str, str], ...] = (
     *(
         (
-            rf"\b({word})\s+(?:[A-Z][A-Z0-9_]+(?:\s*\([^()]*\))?\s+)+"
+            rf"\b({word})\s+(?:{_VISIBILITY}(?:\s*\([^()]*\))?\s+)+"
             r"(?=[A-Za-z_][\w:]*\s*(?:final\s*)?[:{])",
             r"\1",
         )

@@ -398,8 +398,8 @@ class Statements:
         if not expr.arguments or not isinstance(expr.callee, Name):
             return False
         name = expr.callee.text
-        return is_one_of(name, self.unit.environment.asserts) or (
-            len(expr.arguments) == 1 and is_assertion(name)
+        return is_one_of(name, self.unit.environment.asserts) or is_assertion(
+            name, len(expr.arguments)
         )
 
     def _throw(self) -> None:
