@@ -7,6 +7,7 @@ from typing import NamedTuple
 from tlsight.engine.flow import definitions
 from tlsight.engine.guards import past
 from tlsight.engine.index import tail
+from tlsight.engine.looks import words
 from tlsight.engine.match import Match, is_compared, occasion, tags_at
 from tlsight.engine.origin import of_value
 from tlsight.engine.paths import decides
@@ -49,9 +50,36 @@ def excuse(stage: Stage, check: Check, match: Match) -> Excuse | None:
             return Excuse(f"{other.spelled} settles it", other.span)
     for role in check.unless_judged:
         for other in table.get(role, ()):
-            if _related(stage, match, other) and (decides(stage, other) or _is_kept(stage, other)):
+            if _is_of_one_object(stage, match, other) and _is_judged(stage, other):
                 return Excuse(f"what {other.spelled} yields is judged", other.span)
     return _compared(stage, check, match) if check.unless_tested else None
+
+
+def _is_judged(stage: Stage, match: Match) -> bool:
+    """Whether what a call yields decides something, itself or by what is asked of it."""
+    if decides(stage, match) or _is_kept(stage, match):
+        return True
+    nodes = stage.unit.module.functions[match.function].nodes
+    names = words(stage.unit, match.function)
+    held = {
+        node.variable.name
+        for node in nodes
+        if node.variable is not None and any(item is match.site for item in node.expressions)
+    }
+    return any(
+        node.act in (Act.TEST, Act.RETURN)
+        and not node.loop
+        and (any(item is match.site for item in node.everything) or held & names[at])
+        for at, node in enumerate(nodes)
+    )
+
+
+def _is_of_one_object(stage: Stage, match: Match, other: Match) -> bool:
+    """Whether two calls are surely on one object: in one function, or on a member of its class."""
+    if match.function == other.function:
+        return _related(stage, match, other)
+    mine, theirs = _objects(match).get("this", ""), _objects(other).get("this", "")
+    return mine == theirs != "" and not stage.unit.is_local(match.function, mine.partition(".")[0])
 
 
 def _is_kept(stage: Stage, match: Match) -> bool:

@@ -18,7 +18,7 @@ from tlsight.text import Span
 
 EMPTY = "$$"
 """Stands for `{}` as a default argument, which the grammar does not know."""
-_VISIBILITY = r"(?:[A-Z][A-Z0-9_]+|[A-Za-z]\w*(?:_(?:API|EXPORT|DLL|PUBLIC|api|export)|Export))"
+_VISIBILITY = r"(?:[A-Z][A-Z0-9_]+|[A-Za-z]\w*(?:_(?:API|EXPORTS?|DLL|PUBLIC|api|exports?)|Export))"
 """The macro before the name of a class that says who sees it."""
 _GENERIC: tuple[tuple[str, str], ...] = (
     *(
