@@ -138,23 +138,23 @@ def _checked(stage: Stage, rule: Property, suites: Suites) -> Iterator[Finding |
             unfinished(stage.unit).append(rule.id)
 
 
+_ENGINES = {
+    "callback": check_callback,
+    "ownership": check_ownership,
+    "result": check_result,
+    "secret": check_secret,
+    "taint": check_taint,
+    "typestate": check_typestate,
+}
+"""By the kinds of properties, but for `argument`, which needs the cipher suites, too."""
+
+
 def _of_kind(
     stage: Stage, rule: Property, check: Check, suites: Suites
 ) -> Iterator[Finding | Evidence]:
     if rule.kind == "argument":
-        yield from check_argument(stage, rule, check, suites)
-    elif rule.kind == "result":
-        yield from check_result(stage, rule, check)
-    elif rule.kind == "callback":
-        yield from check_callback(stage, rule, check)
-    elif rule.kind == "taint":
-        yield from check_taint(stage, rule, check)
-    elif rule.kind == "ownership":
-        yield from check_ownership(stage, rule, check)
-    elif rule.kind == "secret":
-        yield from check_secret(stage, rule, check)
-    elif rule.kind == "typestate":
-        yield from check_typestate(stage, rule, check)
+        return check_argument(stage, rule, check, suites)
+    return _ENGINES[rule.kind](stage, rule, check)
 
 
 def unfinished(unit: Unit) -> list[str]:
