@@ -147,7 +147,9 @@ class Tests:
         """The preprocessor conditions known past an edge; None if they contradict each other."""
         if not self.repeated or not target.tags:
             return tags
-        new = {(tag.condition, tag.holds) for tag in target.tags if tag.condition in self.repeated}
+        new = frozenset([tag for tag in target.tags if tag.condition in self.repeated])
+        if new <= tags:
+            return tags
         if any((condition, not holds) in tags for condition, holds in new):
             return None
         return tags | new

@@ -148,15 +148,9 @@ def is_declared(stage: Stage, call: Call) -> bool:
     if not isinstance(call.callee, Name) or call.kind in (CallKind.CONSTRUCT, CallKind.NEW):
         return False
     name = stage.index.of_deeds.plain(last_name(call))
-    for prefix in stage.index.prefixes:
-        if name.startswith(prefix) and _has_function(stage, name[len(prefix) :]):
-            return True
-    return _has_function(stage, name)
-
-
-def _has_function(stage: Stage, name: str) -> bool:
-    return any(
-        name in found.functions or name in found.macros for found in stage.index.declarations
+    known = stage.index.declared
+    return name in known or any(
+        name.startswith(prefix) and name[len(prefix) :] in known for prefix in stage.index.prefixes
     )
 
 

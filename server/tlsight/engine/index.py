@@ -52,6 +52,12 @@ class Index:
         return replace(self, calls=self.deeds, fields={}, typed={}, deeds={})
 
     @cached_property
+    def declared(self) -> frozenset[str]:
+        """The functions and macros that library pages declare."""
+        names = (name for found in self.declarations for name in (*found.functions, *found.macros))
+        return frozenset(names)
+
+    @cached_property
     def shaped(self) -> Mapping[str, Sequence[Binding]]:
         """By role: the bindings of callbacks that are known by their shape."""
         found: dict[str, list[Binding]] = {}
