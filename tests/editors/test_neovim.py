@@ -29,7 +29,7 @@ DEFECT = """\
 #include <QCryptographicHash>
 #include "lost.h"
 
-QByteArray fingerprint(const QByteArray &data)
+QByteArray certificateFingerprint(const QByteArray &data)
 {
     /* \U0001f512\f */ return QCryptographicHash::hash(data, QCryptographicHash::Sha1);
 }
