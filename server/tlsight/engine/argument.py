@@ -316,9 +316,7 @@ def _worst(
 def _suites(stage: Stage, value: Value, suites: Suites) -> tuple[str, Verdict, str] | None:
     if value.text is None:
         return None
-    for name, library in stage.index.rulebook.libraries.items():
-        if library.suites is None:
-            continue
+    for name in stage.index.rulebook.libraries:
         worst = stage.index.judge_suites(value.text, name, tuple(suites()))
         if worst is not None:
             return worst.reason, Verdict(worst.level, worst.clause), _few(worst.names)

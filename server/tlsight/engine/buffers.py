@@ -100,19 +100,16 @@ def _bound_edit(stage: Stage, variable: Variable, size: int) -> Edit | None:
 
 def _variable(stage: Stage, match: Match, expr: Expr, name: str) -> Variable | None:
     if "." not in name:
-        apart = {
-            node.variable.span
+        declared = [
+            node.variable
             for node in stage.unit.module.functions[match.function].nodes
             if node.variable is not None
             and node.variable.name == name
-            and contradict(node.tags, tags_at(stage.unit, match))
-        }
-        before = expr.span.start
-        found = stage.unit.variable(match.function, name, before)
-        while found is not None and found.span in apart and found.span.start < before:
-            before = found.span.start  # under an `#else` it is another one
-            found = stage.unit.variable(match.function, name, before - 1)
-        return found
+            and node.variable.span.start <= expr.span.start
+            and not contradict(node.tags, tags_at(stage.unit, match))  # not under its `#else`
+        ]
+        fallback = stage.unit.variable(match.function, name, expr.span.start)
+        return max(declared, key=lambda item: item.span, default=fallback)
     kind = stage.unit.type_of(match.function, expr)
     if kind is None:
         return None

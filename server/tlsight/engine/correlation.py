@@ -351,8 +351,7 @@ def _target(node: Node) -> str | None:
     if node.act is not Act.EVALUATE or not isinstance(expr, Assign) or expr.operator != "=":
         return None
     name = named(expr.target)
-    used = {named(item) for item in parts(expr.value) if isinstance(item, (Name, Member))}
-    return None if name in used else name
+    return None if name in names_in(parts(expr.value)) else name
 
 
 def live(

@@ -13,13 +13,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from tlsight.engine.callees import called
-from tlsight.engine.flow import Definition, definitions, give_up, reaching
+from tlsight.engine.flow import Definition, definitions, give_up, left, reaching, take
 from tlsight.engine.index import tail
 from tlsight.engine.match import Match, call_matches
 from tlsight.engine.objects import RESULT, THIS, objects
 from tlsight.engine.origin import may_write, root
 from tlsight.engine.roles import Stage, plays
-from tlsight.engine.unit import Unit, path, strip
+from tlsight.engine.unit import path, strip
 from tlsight.engine.values import CONTENT, CONVERSION
 from tlsight.ir import (
     Act,
@@ -60,45 +60,33 @@ def descent(stage: Stage, function: int, node: int, expr: Expr) -> tuple[Match, 
     key = ("descent", function, node, id(expr))
     known = stage.unit.cache.get(key)
     if known is None:
-        search = _Search(stage)
-        before = search.left
+        search = _Search(stage, min(BUDGET, left(stage.unit, "descents", TOGETHER)))
         search.follow(function, node, expr, None)
-        _spend(stage.unit, before - search.left)
-        if search.left <= 0:
+        take(stage.unit, "descents", TOGETHER, search.taken)
+        if search.taken >= search.most:
             give_up(stage.unit, function)
         known = stage.unit.cache[key] = tuple(search.found.values())
     assert isinstance(known, tuple)
     return known
 
 
-def _left(unit: Unit) -> int:
-    """The steps that the questions of a unit may still take."""
-    left = unit.cache.get("descents", TOGETHER)
-    assert isinstance(left, int)
-    return left
-
-
-def _spend(unit: Unit, steps: int) -> None:
-    """Effect: a question has taken so many steps."""
-    unit.cache["descents"] = _left(unit) - steps
-
-
 class _Search:
-    """One question. `found` is its answer, `left` the steps that it may still take."""
+    """One question. `found` is its answer, `taken` are its steps, at most `most`."""
 
-    def __init__(self, stage: Stage) -> None:
+    def __init__(self, stage: Stage, most: int) -> None:
         self.stage = stage
         self.unit = stage.unit
         self.found: dict[tuple[int, str], Match] = {}
         self._seen: set[tuple[object, ...]] = set()
         self._inside = 0
-        self.left = min(BUDGET, _left(self.unit))
+        self.most = most
+        self.taken = 0
 
     def _is_new(self, *key: object) -> bool:
         """Effect: notes what was asked, so that it is asked once, and not without end."""
-        if key in self._seen or self.left <= 0:
+        if key in self._seen or self.taken >= self.most:
             return False
-        self.left -= 1
+        self.taken += 1
         self._seen.add(key)
         return True
 
@@ -232,8 +220,8 @@ class _Search:
 
     def _defined(self, function: int, name: str, item: Definition, frame: _Frame | None) -> None:
         """Effect: follows one step that gives a name its value, or may change it."""
-        self.left -= 1
-        if self.left <= 0:
+        self.taken += 1
+        if self.taken >= self.most:
             return
         if item.kind == "value":
             if item.value is not None:

@@ -48,18 +48,30 @@ _FOR_EACH = 5
 """And so many more for each node."""
 
 
+def left(unit: Unit, account: object, most: int) -> int:
+    """The steps that may still be taken on an account, which begins with so many."""
+    known = unit.cache.get(account, most)
+    assert isinstance(known, int)
+    return known
+
+
+def take(unit: Unit, account: object, most: int, steps: int) -> None:
+    """Effect: so many steps of an account have been taken."""
+    unit.cache[account] = left(unit, account, most) - steps
+
+
 def budget(unit: Unit, function: int) -> int:
     """The steps that walks through a function may still take."""
-    left = unit.cache.get(("budget", function))
-    if left is None:
-        left = _LEAST + _FOR_EACH * len(unit.module.functions[function].nodes)
-    assert isinstance(left, int)
-    return left
+    return left(unit, ("budget", function), _most(unit, function))
 
 
 def spend(unit: Unit, function: int, steps: int) -> None:
     """Effect: a walk through a function has taken so many steps."""
-    unit.cache["budget", function] = budget(unit, function) - steps
+    take(unit, ("budget", function), _most(unit, function), steps)
+
+
+def _most(unit: Unit, function: int) -> int:
+    return _LEAST + _FOR_EACH * len(unit.module.functions[function].nodes)
 
 
 def give_up(unit: Unit, function: int) -> None:

@@ -198,10 +198,9 @@ def _choices(stage: Stage, function: int) -> dict[tuple[int, Edge], Guard]:
     key = ("choices", function)
     known = stage.unit.cache.get(key)
     if known is None:
-        nodes = stage.unit.module.functions[function].nodes
         known = stage.unit.cache[key] = {
             (at, edge): Guard(node.span, _told(stage, node.expr, edge.when))
-            for at, node in enumerate(nodes)
+            for at, node in enumerate(stage.unit.module.functions[function].nodes)
             if node.act in (Act.TEST, Act.SWITCH) and node.expr is not None and not node.loop
             if node.act is Act.SWITCH or _is_spoken(node)
             for edge in node.next

@@ -30,9 +30,9 @@ from tlsight.engine.deeds import (
     named,
     only_uses,
 )
-from tlsight.engine.flow import is_in_loop, leading
+from tlsight.engine.flow import is_in_loop, leading, left, take
 from tlsight.engine.life import Event, Life, State, Status, Subject
-from tlsight.engine.looks import looks, stores
+from tlsight.engine.looks import looks, names_in, stores
 from tlsight.engine.paths import BEHIND, Numbers, Ways
 from tlsight.engine.roles import Stage
 from tlsight.engine.unit import Unit, bare, last_name, strip
@@ -125,10 +125,11 @@ class Walk:
 
     def run(self) -> Life:
         """The whole life; what was seen is not kept if there were too many ways."""
-        most = max(0, min(MOST, _left(self.unit, self.function)))
+        account = ("lives", self.function)
+        most = max(0, min(MOST, left(self.unit, account, _TOGETHER)))
         for _ in self._explored(*self._start(), most):
             pass
-        _spend(self.unit, self.function, len(self.parents))
+        take(self.unit, account, _TOGETHER, len(self.parents))
         if len(self.parents) > most:
             self.unit.cache["lost sight", self.function] = True
             return Life(self.subject, exhausted=True)
@@ -495,11 +496,7 @@ class Walk:
         return None if isinstance(inner, Braces) else state
 
     def _mentions(self, state: State, expr: Expr) -> bool:
-        return any(
-            name in state.holders
-            for item in walk(expr)
-            if isinstance(item, (Name, Member)) and (name := named(item)) is not None
-        )
+        return not state.holders.isdisjoint(names_in(walk(expr)))
 
     def _escapes(self, at: int, span: Span, state: State, told: str) -> list[State]:
         """The object goes where this file does not show what becomes of it."""
@@ -736,18 +733,6 @@ def _arrivals(
 def has_lost_sight(unit: Unit, function: int) -> bool:
     """Whether an object of a function was not followed on all ways, for there are too many."""
     return ("lost sight", function) in unit.cache
-
-
-def _left(unit: Unit, function: int) -> int:
-    """The states that walks through a function may still take."""
-    left = unit.cache.get(("lives", function), _TOGETHER)
-    assert isinstance(left, int)
-    return left
-
-
-def _spend(unit: Unit, function: int, states: int) -> None:
-    """Effect: a walk through a function has taken so many states."""
-    unit.cache["lives", function] = _left(unit, function) - states
 
 
 def _under(holders: frozenset[str], name: str | None) -> frozenset[str]:

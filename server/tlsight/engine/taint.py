@@ -55,6 +55,8 @@ def _compared(stage: Stage, rule: Property, check: Check) -> Iterator[Finding | 
     for item in (*_calls(stage, check), *operators(stage)):
         if not stage.asks(item.function) or any(_is_no_name(side) for side in item.sides):
             continue
+        if check.near and not _is_near(stage, check, item):
+            continue
         sources = [_source(stage, check, item, side) for side in item.sides]
         source = next((found for found in sources if found is not None), None)
         side = next(
@@ -137,8 +139,6 @@ def _is_no_name(side: Expr) -> bool:
 
 def _source(stage: Stage, check: Check, item: Comparison, side: Expr) -> Match | None:
     """The call of `roles` from which an operand comes, if all that is asked of it holds."""
-    if check.near and not _is_near(stage, check, item):
-        return None
     steps = descent(stage, item.function, item.node, side)
     candidates = [step for step in steps if _plays_one(step, check.roles)]
     source = min(candidates, key=lambda step: not stage.unit.live(step.span), default=None)
